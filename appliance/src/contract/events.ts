@@ -1,0 +1,133 @@
+import Type, { type Static } from 'typebox'
+import { DetectionClass, FrameQuality, FrameType, Label, Role } from './records.ts'
+
+/**
+ * Every fact, in the past tense. Appended to the journal in the same transaction as the state that it announces, and sent
+ * to every panel. One frame's journey: frame.captured → frame.calibrated → candidates.found → detections.scored →
+ * detection.validated → entry.catalogued → alert.forwarded.
+ */
+export const eventBodies = {
+  'daemon.started': Type.Object({ version: Type.String(), resumedJobs: Type.Integer() }),
+  'daemon.stopped': Type.Object({ reason: Type.String() }),
+  'device.connected': Type.Object({ device: Type.String(), kind: Type.String() }),
+  'device.disconnected': Type.Object({ device: Type.String(), kind: Type.String(), reason: Type.String() }),
+  'command.denied': Type.Object({ command: Type.String(), reason: Type.String() }),
+  'night.changed': Type.Object({
+    nightId: Type.String(),
+    from: Type.String(),
+    to: Type.String(),
+    reason: Type.String(),
+  }),
+  'exposure.started': Type.Object({
+    frameId: Type.String(),
+    type: FrameType,
+    exposureSeconds: Type.Number(),
+    fieldId: Type.String(),
+  }),
+  'exposure.failed': Type.Object({ frameId: Type.String(), reason: Type.String(), willRetry: Type.Boolean() }),
+  'frame.captured': Type.Object({
+    frameId: Type.String(),
+    type: FrameType,
+    fieldId: Type.String(),
+    path: Type.String(),
+    sha256: Type.String(),
+    bytes: Type.Integer(),
+    exposureSeconds: Type.Number(),
+  }),
+  'master.built': Type.Object({
+    masterId: Type.String(),
+    type: FrameType,
+    frames: Type.Integer(),
+    path: Type.String(),
+    sha256: Type.String(),
+    readNoiseElectrons: Type.Optional(Type.Number()),
+    gainElectronsPerAdu: Type.Optional(Type.Number()),
+  }),
+  'frame.calibrated': Type.Object({
+    frameId: Type.String(),
+    path: Type.String(),
+    sha256: Type.String(),
+    quality: FrameQuality,
+  }),
+  'frame.rejected': Type.Object({ frameId: Type.String(), reasons: Type.Array(Type.String()) }),
+  'reference.built': Type.Object({
+    referenceId: Type.String(),
+    fieldId: Type.String(),
+    frames: Type.Integer(),
+    path: Type.String(),
+    sha256: Type.String(),
+  }),
+  'candidates.found': Type.Object({
+    frameId: Type.String(),
+    referenceId: Type.String(),
+    candidates: Type.Integer(),
+    engine: Type.String(),
+  }),
+  'detections.scored': Type.Object({
+    frameId: Type.String(),
+    model: Type.String(),
+    scored: Type.Integer(),
+    kept: Type.Integer(),
+    best: Type.Optional(Type.Object({ detectionId: Type.String(), class: DetectionClass, probability: Type.Number() })),
+  }),
+  'label.given': Type.Object({ detectionId: Type.String(), label: Label, by: Type.String() }),
+  'detection.validated': Type.Object({ detectionId: Type.String(), frameId: Type.String(), by: Type.String() }),
+  'detection.dismissed': Type.Object({ detectionId: Type.String(), frameId: Type.String(), by: Type.String() }),
+  'entry.catalogued': Type.Object({
+    entryId: Type.String(),
+    detectionId: Type.String(),
+    name: Type.String(),
+    isNew: Type.Boolean(),
+  }),
+  'alert.forwarded': Type.Object({
+    eventId: Type.String(),
+    rev: Type.Integer(),
+    entryId: Type.String(),
+    destination: Type.String(),
+    receipt: Type.String(),
+  }),
+  'alert.refused': Type.Object({
+    eventId: Type.String(),
+    rev: Type.Integer(),
+    destination: Type.String(),
+    reason: Type.String(),
+  }),
+  'stage.failed': Type.Object({
+    stage: Type.String(),
+    subject: Type.String(),
+    attempt: Type.Integer(),
+    reason: Type.String(),
+    givenUp: Type.Boolean(),
+  }),
+  'storage.low': Type.Object({ freeBytes: Type.Number(), neededBytes: Type.Number() }),
+  'user.created': Type.Object({ username: Type.String(), role: Role, by: Type.String() }),
+  'user.loggedIn': Type.Object({ username: Type.String(), address: Type.String() }),
+  'user.loggedOut': Type.Object({ username: Type.String() }),
+  'login.refused': Type.Object({ username: Type.String(), address: Type.String(), reason: Type.String() }),
+} as const
+
+export type EventType = keyof typeof eventBodies
+export type EventBody<T extends EventType> = Static<(typeof eventBodies)[T]>
+
+/** One line of the journal. `hash` = sha256 over the previous line's hash and this line's canonical JSON. */
+export type JournalEvent = {
+  [T in EventType]: {
+    readonly seq: number
+    readonly atMs: number
+    readonly type: T
+    readonly body: EventBody<T>
+    readonly previousHash: string
+    readonly hash: string
+  }
+}[EventType]
+
+/** The order of one frame's journey. */
+export const journey = [
+  'frame.captured',
+  'frame.calibrated',
+  'candidates.found',
+  'detections.scored',
+  'detection.validated',
+  'entry.catalogued',
+  'alert.forwarded',
+] as const satisfies readonly EventType[]

@@ -1,0 +1,164 @@
+import type { EventBody, EventType, JournalEvent } from '../contract/events.ts'
+import type {
+  AlertRecord,
+  DetectionRecord,
+  EntryRecord,
+  FrameRecord,
+  FrameType,
+  Label,
+  Role,
+} from '../contract/records.ts'
+
+/** The stages whose work is taken from the journal, in the order of a frame's journey. */
+export type StageName = 'preprocessing' | 'differencing' | 'detection' | 'curation' | 'catalog' | 'forwarding'
+
+/** Work for one stage, made in the same transaction as the event that caused it. */
+export interface Job {
+  readonly jobId: number
+  readonly stage: StageName
+  /** A frame id, a detection id, or an event id. */
+  readonly subject: string
+  readonly causeSeq: number
+  readonly attempts: number
+  readonly notBeforeMs: number
+}
+
+/** A master bias, dark or flat. */
+export interface MasterRecord {
+  readonly masterId: string
+  readonly type: Exclude<FrameType, 'light'>
+  readonly exposureSeconds: number
+  readonly filter: string
+  readonly width: number
+  readonly height: number
+  readonly path: string
+  readonly sha256: string
+  readonly builtAtMs: number
+}
+
+/** What a field looked like before. */
+export interface ReferenceRecord {
+  readonly referenceId: string
+  readonly fieldId: string
+  readonly filter: string
+  readonly path: string
+  readonly sha256: string
+  readonly frames: number
+  readonly builtAtMs: number
+}
+
+export interface AccountRecord {
+  readonly username: string
+  readonly role: Role
+  /** PHC string: `$argon2id$v=19$m=…` */
+  readonly passwordHash: string
+  readonly createdAtMs: number
+}
+
+export interface SessionRecord {
+  /** sha256 of the cookie's token, hex. */
+  readonly tokenHash: string
+  readonly username: string
+  readonly csrfToken: string
+  readonly createdAtMs: number
+  readonly lastUsedAtMs: number
+}
+
+/** An outbox row: the alert and the bytes to send. */
+export interface OutboxRow extends AlertRecord {
+  /** JSON of an AlertEnvelope. */
+  readonly envelope: string
+}
+
+/** One transaction: facts and the state they announce become durable together, or not at all. */
+export interface Transaction {
+  readonly atMs: number
+  event<T extends EventType>(type: T, body: EventBody<T>): number
+  /** Queues work. `(stage, subject)` is unique: asking twice changes nothing. */
+  job(stage: StageName, subject: string, notBeforeMs?: number): void
+  finishJob(jobId: number): void
+  /** Puts the job back with one more attempt. */
+  retryJob(jobId: number, notBeforeMs: number): void
+  /** Ends the job without success; it stays visible. */
+  giveUpJob(jobId: number, reason: string): void
+  putFrame(frame: FrameRecord): void
+  updateFrame(frameId: string, change: Partial<FrameRecord>): void
+  putMaster(master: MasterRecord): void
+  putReference(reference: ReferenceRecord): void
+  putDetection(detection: DetectionRecord): void
+  updateDetection(detectionId: string, change: Partial<DetectionRecord>): void
+  putLabel(detectionId: string, label: Label, by: string): void
+  putEntry(entry: EntryRecord): void
+  linkDetection(entryId: string, detectionId: string): void
+  putAlert(row: OutboxRow): void
+  updateAlert(eventId: string, rev: number, destination: string, change: Partial<AlertRecord>): void
+  putAccount(account: AccountRecord): void
+  putSession(session: SessionRecord): void
+  deleteSession(tokenHash: string): void
+}
+
+/** Durable state: one SQLite file (WAL, synchronous=FULL). Reads are synchronous and see the last commit. */
+export interface Store extends Disposable {
+  /** The data folder; every stored path is relative to it. */
+  readonly folder: string
+  /** Runs `change` in one transaction, then tells the subscribers. Throws `store/full` when the disk is full. */
+  commit<R>(atMs: number, change: (tx: Transaction) => R): R
+  /** Events after `seq`, oldest first. */
+  events(afterSeq: number, limit: number): JournalEvent[]
+  lastSeq(): number
+  /** sha256 of the whole chain's last line; 64 zeros for an empty journal. */
+  headHash(): string
+  subscribe(listener: (event: JournalEvent) => void): Disposable
+  /** The oldest job of `stage` that is due, or undefined. Not a claim: one process owns the store. */
+  nextJob(stage: StageName, atMs: number): Job | undefined
+  jobCounts(): { readonly waiting: number; readonly failed: number }
+  frame(frameId: string): FrameRecord | undefined
+  /** Newest first. */
+  frames(filter: {
+    readonly before?: number
+    readonly limit: number
+    readonly nightId?: string
+    readonly type?: FrameType
+    readonly fieldId?: string
+    readonly state?: string
+  }): FrameRecord[]
+  frameCounts(nightId: string): { readonly captured: number; readonly calibrated: number; readonly rejected: number }
+  /** The newest master of this kind and shape; darks by nearest exposure time. */
+  master(want: {
+    readonly type: MasterRecord['type']
+    readonly width: number
+    readonly height: number
+    readonly filter?: string
+    readonly exposureSeconds?: number
+  }): MasterRecord | undefined
+  reference(fieldId: string, filter: string): ReferenceRecord | undefined
+  detection(detectionId: string): DetectionRecord | undefined
+  detections(filter: {
+    readonly state?: DetectionRecord['state']
+    readonly frameId?: string
+    readonly limit: number
+  }): DetectionRecord[]
+  detectionCounts(): { readonly pending: number; readonly validated: number; readonly dismissed: number }
+  entry(entryId: string): EntryRecord | undefined
+  entries(limit: number): EntryRecord[]
+  /** Entries within `radiusDeg` of a place, nearest first. */
+  entriesNear(raDeg: number, decDeg: number, radiusDeg: number): EntryRecord[]
+  alerts(limit: number): AlertRecord[]
+  alertCounts(): { readonly waiting: number; readonly delivered: number; readonly dead: number }
+  outboxRow(eventId: string, rev: number, destination: string): OutboxRow | undefined
+  /** Rows to send now, most urgent and oldest first. */
+  outboxDue(atMs: number, limit: number): OutboxRow[]
+  account(username: string): AccountRecord | undefined
+  accountCount(): number
+  session(tokenHash: string): SessionRecord | undefined
+  /** Walks the whole journal and every stored file. */
+  verify(): Promise<VerifyReport>
+}
+
+export interface VerifyReport {
+  readonly ok: boolean
+  readonly events: number
+  readonly files: number
+  /** What is wrong, one line each, naming the row or file. */
+  readonly problems: readonly string[]
+}
