@@ -1,0 +1,21 @@
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import type { TonightState } from '../contract/api.ts'
+import type { Label } from '../contract/records.ts'
+import type { Store } from '../store/store.ts'
+
+/** A command was carried out, or refused with a reason for people. */
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+/** What the server needs of the daemon; `main` hands in the real one, tests a small one around a real store. */
+export interface Daemon {
+  readonly version: string
+  readonly store: Store
+  readonly clock: Clock
+  tonight(): TonightState
+  /** Begins the night; `by` is the user name that goes to the journal. */
+  startNight(by: string): Promise<Outcome>
+  /** Ends the night: stop exposing, park, close. */
+  stopNight(by: string): Promise<Outcome>
+  /** Records what a person says about a detection. The server has checked that the detection exists. */
+  label(detectionId: string, label: Label, by: string): Outcome | Promise<Outcome>
+}
