@@ -111,7 +111,8 @@ export interface Store extends Disposable {
   subscribe(listener: (event: JournalEvent) => void): Disposable
   /** The oldest job of `stage` that is due, or undefined. Not a claim: one process owns the store. */
   nextJob(stage: StageName, atMs: number): Job | undefined
-  jobCounts(): { readonly waiting: number; readonly failed: number }
+  /** Of one stage, or of all. */
+  jobCounts(stage?: StageName): { readonly waiting: number; readonly failed: number }
   frame(frameId: string): FrameRecord | undefined
   /** Newest first. */
   frames(filter: {

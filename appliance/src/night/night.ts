@@ -1,0 +1,299 @@
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
+import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
+import type { NightPhase } from '../contract/api.ts'
+import { horizontal, nightIdAt, type Site, separationDeg, sunAt, sunEquatorial } from '../observations/ephemeris.ts'
+import { chooseField, type Field } from '../observations/fields.ts'
+import { type CalibrationPlan, captureCalibration } from '../observatory/calibration.ts'
+import { captureFrame } from '../observatory/capture.ts'
+import { type Command, decide, type GateLimits, type GateState, unsafeReasons, type Verdict } from '../observatory/gate.ts'
+import type { Store } from '../store/store.ts'
+import { mayMove } from './machine.ts'
+import type { Pipeline } from './pipeline.ts'
+
+/** Everything a night needs, handed in by main: nothing here is global. */
+export interface NightDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly site: Site
+  readonly simulated: boolean
+  readonly fields: readonly Field[]
+  readonly calibration: CalibrationPlan
+  readonly limits: GateLimits
+  readonly mount: Mount
+  readonly camera: Camera
+  readonly pipeline: Pipeline
+  /** Builds a master from captured frames when they are complete. */
+  readonly buildMasters: (nightId: string, signal: AbortSignal) => Promise<void>
+  readonly diskFreeBytes: () => number
+}
+
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+/** Opens, observes, closes. One at a time; `stop` always ends with the mount parked or a fault that says why not. */
+export interface Night extends AsyncDisposable {
+  readonly deps: NightDeps
+  readonly phase: NightPhase
+  readonly nightId: string
+  /** One short sentence for people. */
+  readonly doing: string
+  readonly field: Field | undefined
+  /** The exposure under way. */
+  readonly exposure: { readonly frameId: string; readonly seconds: number; readonly endsAtMs: number } | undefined
+  /** Frames that should have been taken by now, had nothing gone wrong. */
+  readonly expectedFrames: number
+  gateState(): GateState
+  start(by: string): Outcome
+  stop(by: string): Promise<Outcome>
+  /** Resolves when the phase is `closed` or `fault`. */
+  finished(): Promise<void>
+}
+
+/** How the night waits and gives up. */
+export const nightLimits = {
+  connectMs: 60_000,
+  unparkMs: 60_000,
+  slewMs: 180_000,
+  parkMs: 120_000,
+  parkAttempts: 3,
+  exposureFailures: 5,
+  waitForFieldMs: 60_000,
+  /** A mount this far from its field is slewed again. */
+  onTargetDeg: 0.2,
+} as const
+
+class NightOver extends Error {}
+
+export function createNight(deps: NightDeps): Night {
+  const { store, clock, mount, camera, site } = deps
+  let phase: NightPhase = 'closed'
+  let nightId = nightIdAt(site, clock.now())
+  let doing = 'The observatory is closed.'
+  let field: Field | undefined
+  let exposure: Night['exposure']
+  let observingSinceMs: number | undefined
+  let stopping: AbortController | undefined
+  let running: Promise<void> = Promise.resolve()
+
+  function move(to: NightPhase, reason: string): void {
+    if (!mayMove(phase, to)) throw new NightOver(`a night cannot go from ${phase} to ${to}`)
+    const from = phase
+    store.commit(clock.now(), (tx) => tx.event('night.changed', { nightId, from, to, reason }))
+    phase = to
+    doing = reason
+  }
+
+  function gateState(): GateState {
+    const nowMs = clock.now()
+    const sun = sunEquatorial(site, nowMs)
+    const mountState = mount.state()
+    const cameraState = camera.state()
+    return {
+      nowMs,
+      sunAltitudeDeg: sunAt(site, nowMs).altitudeDeg,
+      sunRaDeg: sun.raDeg,
+      sunDecDeg: sun.decDeg,
+      mount: { value: mountState, atMs: mountState.atMs },
+      camera: { value: cameraState, atMs: cameraState.atMs },
+      diskFreeBytes: deps.diskFreeBytes(),
+    }
+  }
+
+  function ask(command: Command): Verdict {
+    const verdict = decide(gateState(), command, deps.limits)
+    if (!verdict.allow) {
+      store.commit(clock.now(), (tx) => tx.event('command.denied', { command: command.kind, reason: verdict.reason }))
+    }
+    return verdict
+  }
+
+  /** Asks the gate, then acts; a denial or a failure ends the night with its reason. */
+  async function must(command: Command, act: () => Promise<Outcome>): Promise<void> {
+    const verdict = ask(command)
+    if (!verdict.allow) throw new NightOver(verdict.reason)
+    const outcome = await act()
+    if (!outcome.ok) throw new NightOver(`${command.kind} failed: ${outcome.reason}`)
+  }
+
+  async function prepare(signal: AbortSignal): Promise<void> {
+    doing = 'Waiting for the mount and the camera.'
+    const deadline = clock.monotonic() + nightLimits.connectMs
+    while (!(mount.state().connected && camera.state().connected)) {
+      if (clock.monotonic() > deadline) throw new NightOver('the mount or the camera did not connect within a minute')
+      await clock.sleep(250, signal)
+    }
+    await must({ kind: 'unpark' }, () => mount.unpark())
+  }
+
+  async function calibrate(signal: AbortSignal): Promise<void> {
+    doing = 'Taking bias, dark and flat frames.'
+    await captureCalibration({ store, clock, camera, ask }, deps.calibration, deps.fields, nightId, signal)
+    await deps.buildMasters(nightId, signal)
+  }
+
+  async function pointAt(target: Field): Promise<void> {
+    const now = mount.state()
+    const offDeg = separationDeg(now.raDeg, now.decDeg, target.raDeg, target.decDeg)
+    if (now.tracking && !now.slewing && offDeg < nightLimits.onTargetDeg) return
+    doing = `Slewing to ${target.fieldId}.`
+    const sun = sunEquatorial(site, clock.now())
+    const command: Command = {
+      kind: 'slew',
+      raDeg: target.raDeg,
+      decDeg: target.decDeg,
+      altitudeDeg: horizontal(site, target.raDeg, target.decDeg, clock.now()).altitudeDeg,
+      sunSeparationDeg: separationDeg(sun.raDeg, sun.decDeg, target.raDeg, target.decDeg),
+    }
+    await must(command, () => mount.slew(target.raDeg, target.decDeg, nightLimits.slewMs))
+    const there = mount.state()
+    const missDeg = separationDeg(there.raDeg, there.decDeg, target.raDeg, target.decDeg)
+    if (missDeg > nightLimits.onTargetDeg) throw new NightOver(`the mount says it arrived but stands ${missDeg.toFixed(1)}° from ${target.fieldId}`)
+  }
+
+  async function observe(signal: AbortSignal): Promise<void> {
+    let failures = 0
+    observingSinceMs ??= clock.now()
+    while (!signal.aborted) {
+      const unsafe = unsafeReasons(gateState(), deps.limits)
+      if (unsafe.length > 0) throw new NightOver(unsafe.join('; '))
+      const choice = chooseField(deps.fields, site, clock.now(), deps.limits.minAltitudeDeg)
+      if (!choice.field) {
+        doing = `Waiting: ${choice.reason}.`
+        await clock.sleep(nightLimits.waitForFieldMs, signal)
+        continue
+      }
+      field = choice.field
+      await pointAt(choice.field)
+      if (deps.pipeline.waiting > 0) doing = 'Waiting for the pipeline to catch up.'
+      await deps.pipeline.room(signal)
+      failures = (await exposeOn(choice.field, signal)) ? 0 : failures + 1
+      if (failures >= nightLimits.exposureFailures) throw new NightOver(`${failures} exposures in a row failed`)
+    }
+  }
+
+  /** True when a frame was captured. */
+  async function exposeOn(target: Field, signal: AbortSignal): Promise<boolean> {
+    const verdict = ask({ kind: 'expose', seconds: target.exposureSeconds })
+    if (!verdict.allow) throw new NightOver(verdict.reason)
+    doing = `Exposing ${target.fieldId} for ${target.exposureSeconds} s.`
+    exposure = { frameId: '', seconds: target.exposureSeconds, endsAtMs: clock.now() + target.exposureSeconds * 1000 }
+    try {
+      const here = horizontal(site, target.raDeg, target.decDeg, clock.now())
+      const captured = await captureFrame(
+        { store, clock, camera },
+        {
+          type: 'light',
+          exposureSeconds: target.exposureSeconds,
+          filter: target.filter,
+          nightId,
+          field: target,
+          facts: pointingFacts(site, mount.state(), here.altitudeDeg),
+        },
+        signal,
+      )
+      if (!captured.ok && !signal.aborted) doing = `The exposure failed: ${captured.reason}.`
+      return captured.ok
+    } finally {
+      exposure = undefined
+    }
+  }
+
+  /** Parks and looks: only a mount that reads parked is parked. */
+  async function close(reason: string): Promise<void> {
+    move('closing', reason)
+    for (let attempt = 1; attempt <= nightLimits.parkAttempts; attempt++) {
+      await camera.abort()
+      const outcome = await mount.park()
+      if (outcome.ok && mount.state().parked) {
+        field = undefined
+        return move('closed', `Closed: ${reason}`)
+      }
+      await clock.sleep(2_000)
+    }
+    move('fault', 'The mount did not confirm that it is parked.')
+  }
+
+  async function run(by: string, signal: AbortSignal): Promise<void> {
+    let reason = 'stopped'
+    try {
+      move('preparing', `Opening, asked by ${by}.`)
+      await prepare(signal)
+      move('calibrating', 'Checking the calibration frames.')
+      await calibrate(signal)
+      move('observing', 'Observing.')
+      await observe(signal)
+    } catch (error) {
+      if (!signal.aborted) reason = error instanceof Error ? error.message : String(error)
+    }
+    await close(signal.aborted ? String(signal.reason) : reason)
+  }
+
+  return {
+    deps,
+    get phase() {
+      return phase
+    },
+    get nightId() {
+      return nightId
+    },
+    get doing() {
+      return doing
+    },
+    get field() {
+      return field
+    },
+    get exposure() {
+      return exposure
+    },
+    get expectedFrames() {
+      const seconds = field?.exposureSeconds
+      if (observingSinceMs === undefined || seconds === undefined) return 0
+      return Math.floor((clock.now() - observingSinceMs) / (seconds * 1000))
+    },
+    gateState,
+    start(by) {
+      if (phase !== 'closed' && phase !== 'fault') return { ok: false, reason: `the night is already ${phase}` }
+      if (phase === 'fault') phase = 'closed'
+      nightId = nightIdAt(site, clock.now())
+      observingSinceMs = undefined
+      stopping = new AbortController()
+      running = run(by, stopping.signal).catch((error: unknown) => {
+        doing = `The night ended with a fault: ${error instanceof Error ? error.message : String(error)}`
+        phase = 'fault'
+      })
+      return { ok: true }
+    },
+    async stop(by) {
+      if (phase === 'closed') return { ok: true }
+      stopping?.abort(`stopped by ${by}`)
+      await running
+      return phase === 'closed' ? { ok: true } : { ok: false, reason: doing }
+    },
+    finished: () => running,
+    async [Symbol.asyncDispose]() {
+      await this.stop('shutdown')
+    },
+  }
+}
+
+/** Header facts of peers' common set; AIRMASS is left out below the horizon. */
+function pointingFacts(site: Site, mount: { raDeg: number; decDeg: number }, altitudeDeg: number): Record<string, number | string> {
+  const facts: Record<string, number | string> = {
+    RA: mount.raDeg,
+    DEC: mount.decDeg,
+    RADESYS: 'ICRS',
+    EQUINOX: 2000,
+    SITENAME: site.name,
+    SITELAT: site.latitudeDeg,
+    SITELONG: site.longitudeDeg,
+    SITEELEV: site.elevationMetres,
+    CENTALT: altitudeDeg,
+  }
+  if (altitudeDeg > 0) facts['AIRMASS'] = airmass(altitudeDeg)
+  return facts
+}
+
+/** Airmass at an altitude in degrees (Kasten & Young 1989, Appl. Opt. 28, 4735). */
+export function airmass(altitudeDeg: number): number {
+  return 1 / (Math.sin((altitudeDeg * Math.PI) / 180) + 0.50572 * (altitudeDeg + 6.07995) ** -1.6364)
+}

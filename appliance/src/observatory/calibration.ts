@@ -1,0 +1,68 @@
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
+import type { FrameType } from '../contract/records.ts'
+import type { Field } from '../observations/fields.ts'
+import type { Store } from '../store/store.ts'
+import { captureFrame } from './capture.ts'
+import type { Command, Verdict } from './gate.ts'
+
+/** How many frames make a master; 0 leaves that kind out. */
+export interface CalibrationPlan {
+  readonly biasFrames: number
+  readonly darkFrames: number
+  readonly flatFrames: number
+  readonly flatSeconds: number
+}
+
+type CalibrationType = Exclude<FrameType, 'light'>
+
+/** One kind of calibration frame that the fields need. */
+export interface CalibrationSet {
+  readonly type: CalibrationType
+  readonly exposureSeconds: number
+  readonly filter: string
+  readonly frames: number
+}
+
+/** The sets that these fields need: a bias, a dark for each exposure time, a flat for each filter. */
+export function neededSets(plan: CalibrationPlan, fields: readonly Field[]): CalibrationSet[] {
+  const sets: CalibrationSet[] = [{ type: 'bias', exposureSeconds: 0, filter: '', frames: plan.biasFrames }]
+  for (const exposureSeconds of new Set(fields.map((field) => field.exposureSeconds))) {
+    sets.push({ type: 'dark', exposureSeconds, filter: '', frames: plan.darkFrames })
+  }
+  for (const filter of new Set(fields.map((field) => field.filter))) {
+    sets.push({ type: 'flat', exposureSeconds: plan.flatSeconds, filter, frames: plan.flatFrames })
+  }
+  return sets.filter((set) => set.frames > 0)
+}
+
+/** The frames of this night that already belong to a set. */
+export function framesOfSet(store: Store, nightId: string, set: CalibrationSet): string[] {
+  return store
+    .frames({ nightId, type: set.type, limit: 1000 })
+    .filter((frame) => frame.filter === set.filter && frame.exposureSeconds === set.exposureSeconds)
+    .map((frame) => frame.frameId)
+}
+
+/** Takes what is missing of every set that has no master yet; frames taken before a crash count. */
+export async function captureCalibration(
+  deps: { readonly store: Store; readonly clock: Clock; readonly camera: Camera; readonly ask: (command: Command) => Verdict },
+  plan: CalibrationPlan,
+  fields: readonly Field[],
+  nightId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { widthPixels: width, heightPixels: height } = deps.camera.state()
+  for (const set of neededSets(plan, fields)) {
+    const known = deps.store.master({ type: set.type, width, height, filter: set.filter, exposureSeconds: set.exposureSeconds })
+    if (known && known.exposureSeconds === set.exposureSeconds) continue
+    let failures = 0
+    while (framesOfSet(deps.store, nightId, set).length < set.frames && failures < 3) {
+      const verdict = deps.ask({ kind: 'expose', seconds: set.exposureSeconds })
+      if (!verdict.allow) throw new Error(verdict.reason)
+      const captured = await captureFrame(deps, { ...set, nightId, field: undefined, facts: {} }, signal)
+      if (!captured.ok) failures++
+    }
+    if (failures >= 3) throw new Error(`three ${set.type} frames in a row failed`)
+  }
+}
