@@ -2,7 +2,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte({ configFile: 'web/svelte.config.js' })],
   test: {
     include: ['{firmware-bridge,appliance,web,scripts}/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
