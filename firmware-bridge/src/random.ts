@@ -22,6 +22,22 @@ function hashText(text: string): number {
   return hash >>> 0
 }
 
+/** The generator itself, from its four state words: 32 random bits a call. */
+export function xoshiro128StarStar(a: number, b: number, c: number, d: number): () => number {
+  return () => {
+    const x = Math.imul(b, 5)
+    const result = Math.imul((x << 7) | (x >>> 25), 9) >>> 0
+    const t = b << 9
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    c ^= t
+    d = (d << 11) | (d >>> 21)
+    return result
+  }
+}
+
 /** A stream from a seed: a number, or any text. */
 export function createRandom(seed: number | string): Random {
   const root = typeof seed === 'number' ? `#${seed}` : seed
@@ -34,22 +50,7 @@ export function createRandom(seed: number | string): Random {
     z = Math.imul(z, 0x735a2d97)
     return (z ^ (z >>> 15)) >>> 0
   }
-  let a = splitmix()
-  let b = splitmix()
-  let c = splitmix()
-  let d = splitmix() | 1
-  const bits = (): number => {
-    const x = Math.imul(b, 5)
-    const result = Math.imul((x << 7) | (x >>> 25), 9) >>> 0
-    const t = b << 9
-    c ^= a
-    d ^= b
-    b ^= c
-    a ^= d
-    c ^= t
-    d = (d << 11) | (d >>> 21)
-    return result
-  }
+  const bits = xoshiro128StarStar(splitmix(), splitmix(), splitmix(), splitmix() | 1)
   let spare: number | undefined
   const random: Random = {
     next: () => bits() / 4294967296,

@@ -5,9 +5,11 @@ from astropy.utils import iers
 import astropy, astropy.units as u
 
 iers.conf.auto_download = False
+iers.conf.iers_degraded_accuracy = "warn"
 print("astropy", astropy.__version__)
 for lat, lon, ms in [(28.3, -16.51, 1766188800000), (-30.24, -70.74, 1782000000000), (47.9, 19.9, 1795219200000)]:
     t = Time(ms / 1000, format="unix")
+    t.delta_ut1_utc = 0.0
     loc = EarthLocation(lat=lat * u.deg, lon=lon * u.deg, height=2000 * u.m)
     sun = get_sun(t).transform_to(AltAz(obstime=t, location=loc))
     star = SkyCoord(31.042833 * u.deg, 46.687833 * u.deg).transform_to(AltAz(obstime=t, location=loc))

@@ -37,7 +37,13 @@ export interface OffloadRequest {
 }
 export type OffloadReply =
   | { readonly id: number; readonly ok: true; readonly output: unknown }
-  | { readonly id: number; readonly ok: false; readonly message: string; readonly code: string | undefined; readonly stack: string | undefined }
+  | {
+      readonly id: number
+      readonly ok: false
+      readonly message: string
+      readonly code: string | undefined
+      readonly stack: string | undefined
+    }
 
 /** Runs tasks on this thread: for the command line, tests and the virtual night. */
 export function offloadInline(compute: Compute): Offload {

@@ -11,7 +11,11 @@ let last: Promise<void> = Promise.resolve()
 async function answer(request: OffloadRequest): Promise<void> {
   let reply: OffloadReply
   try {
-    reply = { id: request.id, ok: true, output: await tasks.run({ module: request.module, name: request.name }, request.input) }
+    reply = {
+      id: request.id,
+      ok: true,
+      output: await tasks.run({ module: request.module, name: request.name }, request.input),
+    }
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(String(error))
     const code = 'code' in failure && typeof failure.code === 'string' ? failure.code : undefined

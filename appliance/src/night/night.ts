@@ -6,7 +6,14 @@ import { horizontal, nightIdAt, type Site, separationDeg, sunAt, sunEquatorial }
 import { chooseField, type Field } from '../observations/fields.ts'
 import { type CalibrationPlan, captureCalibration } from '../observatory/calibration.ts'
 import { captureFrame } from '../observatory/capture.ts'
-import { type Command, decide, type GateLimits, type GateState, unsafeReasons, type Verdict } from '../observatory/gate.ts'
+import {
+  type Command,
+  decide,
+  type GateLimits,
+  type GateState,
+  unsafeReasons,
+  type Verdict,
+} from '../observatory/gate.ts'
 import type { Store } from '../store/store.ts'
 import { mayMove } from './machine.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -147,7 +154,8 @@ export function createNight(deps: NightDeps): Night {
     await must(command, () => mount.slew(target.raDeg, target.decDeg, nightLimits.slewMs))
     const there = mount.state()
     const missDeg = separationDeg(there.raDeg, there.decDeg, target.raDeg, target.decDeg)
-    if (missDeg > nightLimits.onTargetDeg) throw new NightOver(`the mount says it arrived but stands ${missDeg.toFixed(1)}° from ${target.fieldId}`)
+    if (missDeg > nightLimits.onTargetDeg)
+      throw new NightOver(`the mount says it arrived but stands ${missDeg.toFixed(1)}° from ${target.fieldId}`)
   }
 
   async function observe(signal: AbortSignal): Promise<void> {
@@ -277,7 +285,11 @@ export function createNight(deps: NightDeps): Night {
 }
 
 /** Header facts of peers' common set; AIRMASS is left out below the horizon. */
-function pointingFacts(site: Site, mount: { raDeg: number; decDeg: number }, altitudeDeg: number): Record<string, number | string> {
+function pointingFacts(
+  site: Site,
+  mount: { raDeg: number; decDeg: number },
+  altitudeDeg: number,
+): Record<string, number | string> {
   const facts: Record<string, number | string> = {
     RA: mount.raDeg,
     DEC: mount.decDeg,

@@ -22,7 +22,12 @@ export function tonightState(night: Night): TonightState {
     nightId: night.nightId,
     phase: night.phase,
     doing: night.doing,
-    site: { name: site.name, latitudeDeg: site.latitudeDeg, longitudeDeg: site.longitudeDeg, simulated: night.deps.simulated },
+    site: {
+      name: site.name,
+      latitudeDeg: site.latitudeDeg,
+      longitudeDeg: site.longitudeDeg,
+      simulated: night.deps.simulated,
+    },
     sun: { altitudeDeg: sunAt(site, nowMs).altitudeDeg },
     devices: {
       mount: {
@@ -39,7 +44,9 @@ export function tonightState(night: Night): TonightState {
       },
     },
     ...(sky
-      ? { pointing: { raDeg: mountState.raDeg, decDeg: mountState.decDeg, ...sky, fieldId: night.field?.fieldId ?? '' } }
+      ? {
+          pointing: { raDeg: mountState.raDeg, decDeg: mountState.decDeg, ...sky, fieldId: night.field?.fieldId ?? '' },
+        }
       : {}),
     ...(exposure
       ? {

@@ -50,14 +50,20 @@ export function horizontal(site: Site, raDeg: number, decDeg: number, atMs: numb
     -Math.cos(dec) * Math.sin(hourAngle),
     Math.sin(dec) * Math.cos(latitude) - Math.cos(dec) * Math.cos(hourAngle) * Math.sin(latitude),
   )
-  return { altitudeDeg: Math.asin(Math.max(-1, Math.min(1, sinAltitude))) / rad, azimuthDeg: (azimuth / rad + 360) % 360 }
+  return {
+    altitudeDeg: Math.asin(Math.max(-1, Math.min(1, sinAltitude))) / rad,
+    azimuthDeg: (azimuth / rad + 360) % 360,
+  }
 }
 
 /** Angle between two places on the sky, degrees (Vincenty's formula: right at all separations). */
 export function separationDeg(ra1Deg: number, dec1Deg: number, ra2Deg: number, dec2Deg: number): number {
   const rad = Math.PI / 180
   const [d1, d2, dRa] = [dec1Deg * rad, dec2Deg * rad, (ra2Deg - ra1Deg) * rad]
-  const y = Math.hypot(Math.cos(d2) * Math.sin(dRa), Math.cos(d1) * Math.sin(d2) - Math.sin(d1) * Math.cos(d2) * Math.cos(dRa))
+  const y = Math.hypot(
+    Math.cos(d2) * Math.sin(dRa),
+    Math.cos(d1) * Math.sin(d2) - Math.sin(d1) * Math.cos(d2) * Math.cos(dRa),
+  )
   const x = Math.sin(d1) * Math.sin(d2) + Math.cos(d1) * Math.cos(d2) * Math.cos(dRa)
   return Math.atan2(y, x) / rad
 }

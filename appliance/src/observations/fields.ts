@@ -28,7 +28,10 @@ export function chooseField(fields: readonly Field[], site: Site, atMs: number, 
   }
   if (!best) return { field: undefined, reason: 'no fields are set: add one in Settings' }
   if (bestAltitude < minAltitudeDeg) {
-    return { field: undefined, reason: `the highest field, ${best.fieldId}, stands at ${bestAltitude.toFixed(0)}°, below ${minAltitudeDeg}°` }
+    return {
+      field: undefined,
+      reason: `the highest field, ${best.fieldId}, stands at ${bestAltitude.toFixed(0)}°, below ${minAltitudeDeg}°`,
+    }
   }
   return { field: best, reason: `${best.fieldId} stands highest, at ${bestAltitude.toFixed(0)}°` }
 }

@@ -46,7 +46,12 @@ export function framesOfSet(store: Store, nightId: string, set: CalibrationSet):
 
 /** Takes what is missing of every set that has no master yet; frames taken before a crash count. */
 export async function captureCalibration(
-  deps: { readonly store: Store; readonly clock: Clock; readonly camera: Camera; readonly ask: (command: Command) => Verdict },
+  deps: {
+    readonly store: Store
+    readonly clock: Clock
+    readonly camera: Camera
+    readonly ask: (command: Command) => Verdict
+  },
   plan: CalibrationPlan,
   fields: readonly Field[],
   nightId: string,
@@ -54,7 +59,13 @@ export async function captureCalibration(
 ): Promise<void> {
   const { widthPixels: width, heightPixels: height } = deps.camera.state()
   for (const set of neededSets(plan, fields)) {
-    const known = deps.store.master({ type: set.type, width, height, filter: set.filter, exposureSeconds: set.exposureSeconds })
+    const known = deps.store.master({
+      type: set.type,
+      width,
+      height,
+      filter: set.filter,
+      exposureSeconds: set.exposureSeconds,
+    })
     if (known && known.exposureSeconds === set.exposureSeconds) continue
     let failures = 0
     while (framesOfSet(deps.store, nightId, set).length < set.frames && failures < 3) {

@@ -18,7 +18,9 @@ export interface ExposurePlan {
   readonly facts: Readonly<Record<string, string | number | boolean>>
 }
 
-export type Captured = { readonly ok: true; readonly frame: FrameRecord } | { readonly ok: false; readonly reason: string }
+export type Captured =
+  | { readonly ok: true; readonly frame: FrameRecord }
+  | { readonly ok: false; readonly reason: string }
 
 /**
  * One exposure, from the shutter to a durable file and a line in the journal. The camera's bytes are checked against

@@ -14,14 +14,22 @@ export interface GateState {
   readonly sunAltitudeDeg: number
   readonly sunRaDeg: number
   readonly sunDecDeg: number
-  readonly mount: Reading<{ readonly connected: boolean; readonly parked: boolean; readonly slewing: boolean }> | undefined
+  readonly mount:
+    | Reading<{ readonly connected: boolean; readonly parked: boolean; readonly slewing: boolean }>
+    | undefined
   readonly camera: Reading<{ readonly connected: boolean; readonly exposing: boolean }> | undefined
   readonly diskFreeBytes: number
 }
 
 export type Command =
   | { readonly kind: 'unpark' }
-  | { readonly kind: 'slew'; readonly raDeg: number; readonly decDeg: number; readonly altitudeDeg: number; readonly sunSeparationDeg: number }
+  | {
+      readonly kind: 'slew'
+      readonly raDeg: number
+      readonly decDeg: number
+      readonly altitudeDeg: number
+      readonly sunSeparationDeg: number
+    }
   | { readonly kind: 'track' }
   | { readonly kind: 'expose'; readonly seconds: number }
   | { readonly kind: 'park' }
@@ -69,7 +77,12 @@ export function decide(state: GateState, command: Command, limits: GateLimits = 
 
 /** What makes the site unsafe as a whole, for the panel and for ending the night. */
 export function unsafeReasons(state: GateState, limits: GateLimits = defaultGateLimits): string[] {
-  const checks = [mountUnknown(state, limits), cameraUnknown(state, limits), tooBright(state, limits), diskFull(state, limits)]
+  const checks = [
+    mountUnknown(state, limits),
+    cameraUnknown(state, limits),
+    tooBright(state, limits),
+    diskFull(state, limits),
+  ]
   return checks.flatMap((reason) => (reason ? [reason] : []))
 }
 
@@ -78,7 +91,12 @@ function first(...reasons: (string | undefined)[]): Verdict {
   return reason === undefined ? allow : deny(reason)
 }
 
-function stale(reading: Reading<{ readonly connected: boolean }> | undefined, name: string, state: GateState, limits: GateLimits): string | undefined {
+function stale(
+  reading: Reading<{ readonly connected: boolean }> | undefined,
+  name: string,
+  state: GateState,
+  limits: GateLimits,
+): string | undefined {
   if (!reading) return `the ${name} has not been heard yet`
   const ageMs = state.nowMs - reading.atMs
   if (!(ageMs <= limits.maxAgeMs)) return `the ${name} has been silent for ${Math.round(ageMs / 1000)} s`
@@ -86,8 +104,10 @@ function stale(reading: Reading<{ readonly connected: boolean }> | undefined, na
   return undefined
 }
 
-const mountUnknown = (state: GateState, limits: GateLimits): string | undefined => stale(state.mount, 'mount', state, limits)
-const cameraUnknown = (state: GateState, limits: GateLimits): string | undefined => stale(state.camera, 'camera', state, limits)
+const mountUnknown = (state: GateState, limits: GateLimits): string | undefined =>
+  stale(state.mount, 'mount', state, limits)
+const cameraUnknown = (state: GateState, limits: GateLimits): string | undefined =>
+  stale(state.camera, 'camera', state, limits)
 const parked = (state: GateState): string | undefined => (state.mount?.value.parked ? 'the mount is parked' : undefined)
 
 function tooBright(state: GateState, limits: GateLimits): string | undefined {
