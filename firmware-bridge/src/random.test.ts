@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { createRandom, xoshiro128StarStar } from './random.ts'
 
 test('the generator gives the published stream', () => {
-  // Reference vector of rand_xoshiro's Xoshiro128StarStar for state 1, 2, 3, 4, itself made with the authors' C code.
+  // State 1, 2, 3, 4, as rand_xoshiro's test has it from the authors' xoshiro128starstar.c, version 1.1.
   const next = xoshiro128StarStar(1, 2, 3, 4)
-  const want = [11520, 0, 5927040, 70819200, 2031721600, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804]
+  const want = [11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804]
   expect(want.map(() => next())).toEqual(want)
 })
 

@@ -43,7 +43,7 @@ const commands: Command[] = [
 ]
 
 const fresh = (reading: GateState['mount'] | GateState['camera'], nowMs: number): boolean =>
-  reading !== undefined && reading.value.connected && nowMs - reading.atMs <= limits.maxAgeMs
+  reading?.value.connected === true && nowMs - reading.atMs <= limits.maxAgeMs
 
 test('in every state, motion is allowed only with a fresh, connected mount, a dark sky and a reachable target', () => {
   let states = 0
