@@ -1,5 +1,15 @@
 import Type, { type Static } from 'typebox'
-import { AlertRecord, DetectionRecord, EntryRecord, FrameRecord, Label, Role } from './records.ts'
+import type { JournalEvent } from './events.ts'
+import {
+  AlertRecord,
+  DetectionRecord,
+  EntryRecord,
+  FrameRecord,
+  FrameState,
+  FrameType,
+  Label,
+  Role,
+} from './records.ts'
 
 /** The bodies that cross HTTP and the live socket. `server/routes` validates with them, `web` is typed by them. */
 
@@ -96,16 +106,103 @@ export const FramePage = Type.Object({ frames: Type.Array(FrameRecord), nextBefo
 export type FramePage = Static<typeof FramePage>
 export const DetectionPage = Type.Object({ detections: Type.Array(DetectionRecord), total: Type.Integer() })
 export type DetectionPage = Static<typeof DetectionPage>
-export const AlertPage = Type.Object({ alerts: Type.Array(AlertRecord) })
+/** Alerts newest first, with the entries that they speak of. */
+export const AlertPage = Type.Object({ alerts: Type.Array(AlertRecord), entries: Type.Array(EntryRecord) })
 export type AlertPage = Static<typeof AlertPage>
 export const EntryPage = Type.Object({ entries: Type.Array(EntryRecord) })
 export type EntryPage = Static<typeof EntryPage>
 export const LabelRequest = Type.Object({ label: Label })
 export type LabelRequest = Static<typeof LabelRequest>
 
+/** The answer of a route that may be asked by anyone: alive, and nothing more. */
+export const HealthState = Type.Object({ status: Type.Literal('ok') })
+export type HealthState = Static<typeof HealthState>
+
+/** A command was carried out. A refusal is an ApiError with status 409. */
+export const Done = Type.Object({ ok: Type.Literal(true) })
+export type Done = Static<typeof Done>
+
+/** An administrator makes an account for somebody else. */
+export const AccountRequest = Type.Object({
+  username: Credentials.properties.username,
+  password: SetupRequest.properties.password,
+  role: Role,
+})
+export type AccountRequest = Static<typeof AccountRequest>
+export const AccountView = Type.Object({ username: Type.String(), role: Role })
+export type AccountView = Static<typeof AccountView>
+
+const Limit = Type.Integer({ minimum: 1, maximum: 200, default: 50 })
+const Id = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9._-]+$' })
+
+export const FrameQuery = Type.Object({
+  /** Only frames captured before this moment, ms UTC: `nextBefore` of the page before. */
+  before: Type.Optional(Type.Number()),
+  limit: Limit,
+  nightId: Type.Optional(Id),
+  fieldId: Type.Optional(Type.String({ maxLength: 64 })),
+  type: Type.Optional(FrameType),
+  state: Type.Optional(FrameState),
+})
+export type FrameQuery = Static<typeof FrameQuery>
+
+export const DetectionQuery = Type.Object({
+  state: Type.Optional(DetectionRecord.properties.state),
+  frameId: Type.Optional(Id),
+  limit: Limit,
+})
+export type DetectionQuery = Static<typeof DetectionQuery>
+
+export const PageQuery = Type.Object({ limit: Limit })
+export type PageQuery = Static<typeof PageQuery>
+
+/** Which file of a frame: as captured, or calibrated (the captured one until it is). */
+export const FrameSource = Type.Union([Type.Literal('captured'), Type.Literal('calibrated')])
+export type FrameSource = Static<typeof FrameSource>
+
+/** How brightness is mapped: `soft` and `hard` are asinh below and above `auto`; `linear` is linear between the same cuts. */
+export const Stretch = Type.Union([
+  Type.Literal('auto'),
+  Type.Literal('soft'),
+  Type.Literal('hard'),
+  Type.Literal('linear'),
+])
+export type Stretch = Static<typeof Stretch>
+
+/** Widths that previews are made in; another width is answered with the next larger one. */
+export const previewWidths = [320, 800, 1600, 4096] as const
+
+export const PreviewQuery = Type.Object({
+  /** Pixels; the picture is never larger than the frame. */
+  width: Type.Integer({ minimum: 16, maximum: 4096, default: 800 }),
+  stretch: Type.Union(Stretch.anyOf, { default: 'auto' }),
+  source: Type.Union(FrameSource.anyOf, { default: 'calibrated' }),
+})
+export type PreviewQuery = Static<typeof PreviewQuery>
+
+/** The three pictures of one detection, in the order of the review page. */
+export const StampName = Type.Union([Type.Literal('science'), Type.Literal('reference'), Type.Literal('difference')])
+export type StampName = Static<typeof StampName>
+
+/** `after` = last sequence number seen; without it the last `limit` events. */
+export const EventQuery = Type.Object({ after: Type.Optional(Type.Integer({ minimum: 0 })), limit: Limit })
+export type EventQuery = Static<typeof EventQuery>
+export const EventPage = Type.Object({
+  events: Type.Array(Type.Unsafe<JournalEvent>(Type.Object({}, { additionalProperties: true }))),
+  lastSeq: Type.Integer(),
+})
+export type EventPage = Static<typeof EventPage>
+
+/** `ticket` from POST /api/socket-ticket; `after` = last sequence number seen, absent for a panel that has just opened. */
+export const SocketQuery = Type.Object({
+  ticket: Type.String({ minLength: 1, maxLength: 128 }),
+  after: Type.Optional(Type.Integer({ minimum: 0 })),
+})
+export type SocketQuery = Static<typeof SocketQuery>
+
 /** What the live socket sends. `event.seq` lets a panel resume: it asks for everything after the last one it saw. */
 export type LiveMessage =
   | { readonly kind: 'tonight'; readonly tonight: TonightState }
-  | { readonly kind: 'event'; readonly event: import('./events.ts').JournalEvent }
+  | { readonly kind: 'event'; readonly event: JournalEvent }
   /** The journal up to here has been sent; what follows is live. */
   | { readonly kind: 'caughtUp'; readonly seq: number }
