@@ -68,6 +68,16 @@ export interface SessionRecord {
 export interface OutboxRow extends AlertRecord {
   /** JSON of an AlertEnvelope. */
   readonly envelope: string
+  /** 0 goes first (a person said so), 1 is ordinary and the default. */
+  readonly urgency?: number
+}
+
+/** One opinion on a detection. Later ones do not erase earlier ones. */
+export interface LabelRecord {
+  readonly detectionId: string
+  readonly label: Label
+  readonly by: string
+  readonly atMs: number
 }
 
 /** One transaction: facts and the state they announce become durable together, or not at all. */
@@ -76,6 +86,8 @@ export interface Transaction {
   event<T extends EventType>(type: T, body: EventBody<T>): number
   /** Queues work. `(stage, subject)` is unique: asking twice changes nothing. */
   job(stage: StageName, subject: string, notBeforeMs?: number): void
+  /** Queues work again although it ran before (a label was changed, a person pressed retry). */
+  reopenJob(stage: StageName, subject: string, notBeforeMs?: number): void
   finishJob(jobId: number): void
   /** Puts the job back with one more attempt. */
   retryJob(jobId: number, notBeforeMs: number): void
@@ -101,6 +113,8 @@ export interface Transaction {
 export interface Store extends Disposable {
   /** The data folder; every stored path is relative to it. */
   readonly folder: string
+  /** Unfinished jobs found at open; all are due at once. For `daemon.started`. */
+  readonly resumedJobs: number
   /** Runs `change` in one transaction, then tells the subscribers. Throws `store/full` when the disk is full. */
   commit<R>(atMs: number, change: (tx: Transaction) => R): R
   /** Events after `seq`, oldest first. */
@@ -111,6 +125,8 @@ export interface Store extends Disposable {
   subscribe(listener: (event: JournalEvent) => void): Disposable
   /** The oldest job of `stage` that is due, or undefined. Not a claim: one process owns the store. */
   nextJob(stage: StageName, atMs: number): Job | undefined
+  /** When the next waiting job of `stage` is due, Unix ms; undefined when none waits. */
+  nextJobAtMs(stage: StageName): number | undefined
   /** Of one stage, or of all. */
   jobCounts(stage?: StageName): { readonly waiting: number; readonly failed: number }
   frame(frameId: string): FrameRecord | undefined
@@ -140,15 +156,25 @@ export interface Store extends Disposable {
     readonly limit: number
   }): DetectionRecord[]
   detectionCounts(): { readonly pending: number; readonly validated: number; readonly dismissed: number }
+  /** Every label a detection was ever given, oldest first. */
+  labels(detectionId: string): LabelRecord[]
   entry(entryId: string): EntryRecord | undefined
+  /** The entry that a detection was catalogued under. */
+  entryOf(detectionId: string): EntryRecord | undefined
+  /** Ids of the detections that an entry was grown from. */
+  detectionsOf(entryId: string): string[]
   entries(limit: number): EntryRecord[]
   /** Entries within `radiusDeg` of a place, nearest first. */
   entriesNear(raDeg: number, decDeg: number, radiusDeg: number): EntryRecord[]
   alerts(limit: number): AlertRecord[]
+  /** Every revision sent or to be sent about one detection, lowest first. */
+  alertsOf(detectionId: string): AlertRecord[]
   alertCounts(): { readonly waiting: number; readonly delivered: number; readonly dead: number }
   outboxRow(eventId: string, rev: number, destination: string): OutboxRow | undefined
   /** Rows to send now, most urgent and oldest first. */
   outboxDue(atMs: number, limit: number): OutboxRow[]
+  /** When the next waiting row is due, Unix ms; of one event when it is named. */
+  nextAttemptAtMs(eventId?: string): number | undefined
   account(username: string): AccountRecord | undefined
   accountCount(): number
   session(tokenHash: string): SessionRecord | undefined
@@ -162,4 +188,6 @@ export interface VerifyReport {
   readonly files: number
   /** What is wrong, one line each, naming the row or file. */
   readonly problems: readonly string[]
+  /** Frame files that no row speaks of: a process died between writing one and committing. Harmless. */
+  readonly orphans: readonly string[]
 }
