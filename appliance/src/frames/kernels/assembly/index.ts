@@ -1,0 +1,6 @@
+// Every kernel file, re-exported. Exported kernels are `name(rowFrom, rowTo, ...args)`; arguments are byte pointers
+// (usize), sizes (i32) and parameters (f32, f64). Static data (strings, array literals, module-level arrays) may not be
+// used: every thread has its own instance, but all of them share one memory, which belongs to the arena.
+
+export * from './decode'
+export { setThread } from './thread'

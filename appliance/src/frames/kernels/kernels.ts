@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+
+/**
+ * The SIMD kernels: AssemblyScript in `assembly/`, compiled by `scripts/build-kernels.ts` to `appliance/build/kernels.wasm`.
+ * A kernel works on rows [rowFrom, rowTo) so that any number of threads can share it. Pointers are byte offsets into the
+ * shared memory. A test compares this list with what the module exports.
+ */
+export interface Kernels {
+  /** Tells an instance which thread it runs in. */
+  setThread(index: number): void
+
+  decodeU8(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    scale: number,
+    zero: number,
+    blank: number,
+  ): void
+  decodeI16(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    scale: number,
+    zero: number,
+    blank: number,
+    whole: number,
+  ): void
+  decodeI32(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    scale: number,
+    zero: number,
+    blank: number,
+    hasBlank: number,
+  ): void
+  decodeI64(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    scale: number,
+    zero: number,
+    blank: number,
+    hasBlank: number,
+  ): void
+  decodeF32(rowFrom: number, rowTo: number, src: number, dst: number, width: number, scale: number, zero: number): void
+  decodeF64(rowFrom: number, rowTo: number, src: number, dst: number, width: number, scale: number, zero: number): void
+}
+
+/** A kernel that `Compute.rows` can share between threads. */
+export type KernelName = Exclude<keyof Kernels, 'setThread'>
+
+/** Where the build puts the compiled kernels. */
+export const kernelsPath = fileURLToPath(new URL('../../../build/kernels.wasm', import.meta.url))
+
+let compiled: WebAssembly.Module | undefined
+
+/** The compiled module, read once per thread. Throws `compute/kernels-missing` when it was never built. */
+export function loadKernels(path: string = kernelsPath): WebAssembly.Module {
+  if (compiled && path === kernelsPath) return compiled
+  if (!existsSync(path)) {
+    throw new NightjarError(
+      'compute/kernels-missing',
+      `${path} is missing: build it with node scripts/build-kernels.ts`,
+    )
+  }
+  const module = new WebAssembly.Module(readFileSync(path))
+  if (path === kernelsPath) compiled = module
+  return module
+}
+
+/** An instance of the kernels on `memory` for thread number `thread`. */
+export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory, thread: number): Kernels {
+  const abort = (): never => {
+    throw new NightjarError('compute/kernel', 'a kernel stopped: one of its arguments is outside what it can work on')
+  }
+  const instance = new WebAssembly.Instance(module, { env: { memory, abort } })
+  const kernels = instance.exports as unknown as Kernels
+  kernels.setThread(thread)
+  return kernels
+}
