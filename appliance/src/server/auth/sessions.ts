@@ -44,16 +44,18 @@ export class Sessions {
 
   /** Who holds this token, or undefined when it is unknown or has ended. Counts as use. */
   person(token: string): Person | undefined {
-    return this.personOf(hashToken(token))
+    const tokenHash = hashToken(token)
+    const person = this.personOf(tokenHash)
+    if (person) this.#touch(this.#store.session(tokenHash)!)
+    return person
   }
 
-  /** Like `person`, for a session that was known before; the live socket asks each second. */
+  /** The same without counting as use: an open socket must not keep a forgotten panel logged in. */
   personOf(tokenHash: string): Person | undefined {
     const session = this.#store.session(tokenHash)
     if (!session || this.#ended(session)) return undefined
     const account = this.#store.account(session.username)
     if (!account) return undefined
-    this.#touch(session)
     return { username: account.username, role: account.role, csrfToken: session.csrfToken, tokenHash }
   }
 
