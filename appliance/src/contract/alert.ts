@@ -36,3 +36,31 @@ export const AlertReceipt = Type.Object({
   outcome: Type.Union([Type.Literal('stored'), Type.Literal('known')]),
 })
 export type AlertReceipt = Static<typeof AlertReceipt>
+
+/** Most alerts in one request. */
+export const alertBatchLimit = 100
+
+/** The body of `POST /v1/alerts`. */
+export const AlertBatch = Type.Object({
+  alerts: Type.Array(AlertEnvelope, { minItems: 1, maxItems: alertBatchLimit }),
+})
+export type AlertBatch = Static<typeof AlertBatch>
+
+/** The answer: a receipt for each alert of the batch. */
+export const AlertReply = Type.Object({ receipts: Type.Array(AlertReceipt) })
+export type AlertReply = Static<typeof AlertReply>
+
+/** One object of the central catalogue, grown from the alerts of all sites. */
+export const CentralObject = Type.Object({
+  objectId: Type.String(),
+  raDeg: Type.Number(),
+  decDeg: Type.Number(),
+  firstObservedAtMs: Type.Number(),
+  lastObservedAtMs: Type.Number(),
+  alerts: Type.Integer(),
+  eventIds: Type.Array(Type.String()),
+})
+export type CentralObject = Static<typeof CentralObject>
+
+export const CentralObjects = Type.Object({ objects: Type.Array(CentralObject) })
+export type CentralObjects = Static<typeof CentralObjects>

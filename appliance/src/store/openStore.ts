@@ -118,8 +118,10 @@ class SqliteStore implements Store {
   alertCounts: Store['alertCounts'] = () => outbox.alertCounts(this.#database)
   outboxRow: Store['outboxRow'] = (eventId, rev, destination) =>
     outbox.readOutboxRow(this.#database, eventId, rev, destination)
-  outboxDue: Store['outboxDue'] = (atMs, limit) => outbox.readOutboxDue(this.#database, atMs, limit)
-  nextAttemptAtMs: Store['nextAttemptAtMs'] = (eventId) => outbox.nextAttemptAtMs(this.#database, eventId)
+  outboxDue: Store['outboxDue'] = (atMs, limit, destination) =>
+    outbox.readOutboxDue(this.#database, atMs, limit, destination)
+  nextAttemptAtMs: Store['nextAttemptAtMs'] = (eventId, destination) =>
+    outbox.nextAttemptAtMs(this.#database, eventId, destination)
   account: Store['account'] = (username) => accounts.readAccount(this.#database, username)
   accountCount: Store['accountCount'] = () => accounts.accountCount(this.#database)
   session: Store['session'] = (tokenHash) => accounts.readSession(this.#database, tokenHash)

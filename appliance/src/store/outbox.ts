@@ -71,22 +71,20 @@ export function readOutboxRow(
   return row && rowOf(row)
 }
 
-/** Rows whose time has come, most urgent and then oldest first. */
-export function readOutboxDue(database: Database, atMs: number, limit: number): OutboxRow[] {
-  const sql = `SELECT record, envelope, urgency FROM outbox WHERE state = 'waiting' AND next_attempt_at_ms <= ?
+/** Rows whose time has come, most urgent and then oldest first; to one destination when it is named. */
+export function readOutboxDue(database: Database, atMs: number, limit: number, destination?: string): OutboxRow[] {
+  const where = `state = 'waiting' AND next_attempt_at_ms <= ? ${destination === undefined ? '' : 'AND destination = ?'}`
+  const sql = `SELECT record, envelope, urgency FROM outbox WHERE ${where}
     ORDER BY urgency, queued_at_ms, event_id, rev, destination LIMIT ?`
-  return database.all(sql, atMs, limit).map(rowOf)
+  const values = destination === undefined ? [atMs, limit] : [atMs, destination, limit]
+  return database.all(sql, ...values).map(rowOf)
 }
 
-/** When the next waiting row is due, Unix ms; of one event when it is named. */
-export function nextAttemptAtMs(database: Database, eventId?: string): number | undefined {
-  const row =
-    eventId === undefined
-      ? database.get("SELECT min(next_attempt_at_ms) AS n FROM outbox WHERE state = 'waiting'")
-      : database.get(
-          "SELECT min(next_attempt_at_ms) AS n FROM outbox WHERE state = 'waiting' AND event_id = ?",
-          eventId,
-        )
+/** When an event's next waiting row to a destination is due, Unix ms; undefined when none waits. */
+export function nextAttemptAtMs(database: Database, eventId: string, destination: string): number | undefined {
+  const sql = `SELECT min(next_attempt_at_ms) AS n FROM outbox
+    WHERE state = 'waiting' AND event_id = ? AND destination = ?`
+  const row = database.get(sql, eventId, destination)
   return typeof row?.n === 'number' ? row.n : undefined
 }
 

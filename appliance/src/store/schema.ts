@@ -92,13 +92,14 @@ export const migrations: readonly string[] = [
   CREATE TABLE entries (
     entry_id TEXT PRIMARY KEY,
     record TEXT NOT NULL,
-    name TEXT NOT NULL UNIQUE GENERATED ALWAYS AS (record ->> 'name') VIRTUAL,
+    name TEXT NOT NULL GENERATED ALWAYS AS (record ->> 'name') VIRTUAL,
     ra_deg REAL NOT NULL GENERATED ALWAYS AS (record ->> 'raDeg') VIRTUAL,
     dec_deg REAL NOT NULL GENERATED ALWAYS AS (record ->> 'decDeg') VIRTUAL,
     zone INTEGER NOT NULL GENERATED ALWAYS AS (CAST(((record ->> 'decDeg') + 90.0) * 60.0 AS INTEGER)) VIRTUAL,
     last_seen_ms REAL NOT NULL GENERATED ALWAYS AS (record ->> 'lastSeenMs') VIRTUAL
   ) STRICT;
   CREATE INDEX entries_by_zone ON entries (zone, ra_deg);
+  CREATE INDEX entries_by_name ON entries (name);
   CREATE INDEX entries_by_time ON entries (last_seen_ms, entry_id);
 
   CREATE TABLE entry_detections (
@@ -121,7 +122,8 @@ export const migrations: readonly string[] = [
     next_attempt_at_ms REAL NOT NULL GENERATED ALWAYS AS (record ->> 'nextAttemptAtMs') VIRTUAL,
     PRIMARY KEY (event_id, rev, destination)
   ) STRICT;
-  CREATE INDEX outbox_waiting ON outbox (urgency, queued_at_ms, event_id, next_attempt_at_ms) WHERE state = 'waiting';
+  CREATE INDEX outbox_waiting ON outbox (destination, urgency, queued_at_ms, event_id, rev, next_attempt_at_ms)
+    WHERE state = 'waiting';
   CREATE INDEX outbox_by_state ON outbox (state);
   CREATE INDEX outbox_by_time ON outbox (queued_at_ms, event_id);
   CREATE INDEX outbox_by_detection ON outbox (detection_id, rev);

@@ -171,10 +171,10 @@ export interface Store extends Disposable {
   alertsOf(detectionId: string): AlertRecord[]
   alertCounts(): { readonly waiting: number; readonly delivered: number; readonly dead: number }
   outboxRow(eventId: string, rev: number, destination: string): OutboxRow | undefined
-  /** Rows to send now, most urgent and oldest first. */
-  outboxDue(atMs: number, limit: number): OutboxRow[]
-  /** When the next waiting row is due, Unix ms; of one event when it is named. */
-  nextAttemptAtMs(eventId?: string): number | undefined
+  /** Rows to send now, most urgent and oldest first; to one destination when it is named. */
+  outboxDue(atMs: number, limit: number, destination?: string): OutboxRow[]
+  /** When an event's next waiting row to a destination is due, Unix ms; undefined when none waits. */
+  nextAttemptAtMs(eventId: string, destination: string): number | undefined
   account(username: string): AccountRecord | undefined
   accountCount(): number
   session(tokenHash: string): SessionRecord | undefined

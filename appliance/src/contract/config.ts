@@ -1,0 +1,152 @@
+import Type, { type Static } from 'typebox'
+
+/**
+ * Everything that can be set, and what it is when it is not. One definition types the code, checks the file and draws the
+ * Settings page; a `description` is the sentence shown beside the field.
+ */
+
+const only = { additionalProperties: false } as const
+const Host = Type.String({ minLength: 1, maxLength: 253, description: 'Name or address of a machine' })
+const Port = Type.Integer({ minimum: 0, maximum: 65535, description: 'TCP port; 0 lets the system choose' })
+const Name = Type.String({ minLength: 1, maxLength: 64, description: 'Shown to people' })
+
+export const SiteSettings = Type.Object(
+  {
+    name: Name,
+    latitudeDeg: Type.Number({ minimum: -90, maximum: 90, description: 'North positive, WGS 84' }),
+    longitudeDeg: Type.Number({ minimum: -180, maximum: 180, description: 'East positive, WGS 84' }),
+    elevationMetres: Type.Number({ minimum: -430, maximum: 9000, description: 'Above sea level' }),
+  },
+  only,
+)
+export type SiteSettings = Static<typeof SiteSettings>
+
+/** The kinds of `DeviceSettings`, for messages. */
+export const deviceChoices =
+  '{"kind":"simulated"} or {"kind":"indi","host":"localhost","port":7624,"device":"its INDI name"}'
+
+/** Where a device is found: our own simulator, or a name on an INDI server. */
+export const DeviceSettings = Type.Union([
+  Type.Object({ kind: Type.Literal('simulated') }, only),
+  Type.Object(
+    {
+      kind: Type.Literal('indi'),
+      host: Host,
+      port: Port,
+      device: Type.String({ minLength: 1, maxLength: 64, description: 'The name that the INDI driver gives itself' }),
+    },
+    only,
+  ),
+])
+export type DeviceSettings = Static<typeof DeviceSettings>
+
+export const FieldSettings = Type.Object(
+  {
+    fieldId: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'Letters, digits, dots, dashes' }),
+    raDeg: Type.Number({ minimum: 0, exclusiveMaximum: 360, description: 'ICRS' }),
+    decDeg: Type.Number({ minimum: -90, maximum: 90, description: 'ICRS' }),
+    exposureSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 3600 }),
+    filter: Type.String({ minLength: 1, maxLength: 16 }),
+  },
+  only,
+)
+export type FieldSettings = Static<typeof FieldSettings>
+
+/** What the makers or our own flats say of the camera; used until measured. */
+export const CameraSettings = Type.Object(
+  {
+    gainElectronsPerAdu: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
+    readNoiseElectrons: Type.Number({ minimum: 0, maximum: 1000 }),
+    saturationAdu: Type.Number({ exclusiveMinimum: 0, maximum: 4294967295 }),
+    pixelMicrometres: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
+    focalLengthMillimetres: Type.Number({ exclusiveMinimum: 0, maximum: 100000 }),
+  },
+  only,
+)
+export type CameraSettings = Static<typeof CameraSettings>
+
+export const CurationSettings = Type.Object(
+  {
+    autoValidateProbability: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'Transients at least this probable are validated without a person; 1 leaves nearly all to people',
+    }),
+  },
+  only,
+)
+export type CurationSettings = Static<typeof CurationSettings>
+
+export const CatalogSettings = Type.Object(
+  {
+    matchRadiusArcsec: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 60,
+      description: 'Detections closer than this are of the same object',
+    }),
+  },
+  only,
+)
+export type CatalogSettings = Static<typeof CatalogSettings>
+
+export const DestinationSettings = Type.Object(
+  {
+    name: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'Letters, digits, dots, dashes' }),
+    url: Type.String({ pattern: '^https://[^\\s]+$', maxLength: 512, description: 'Starts with https://' }),
+    tokenFile: Type.String({ minLength: 1, description: 'File that holds the bearer token' }),
+    caFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: "PEM file of the only authority trusted here; the system's when absent",
+      }),
+    ),
+  },
+  only,
+)
+export type DestinationSettings = Static<typeof DestinationSettings>
+
+export const ForwardingSettings = Type.Object({ destinations: Type.Array(DestinationSettings, { maxItems: 16 }) }, only)
+export type ForwardingSettings = Static<typeof ForwardingSettings>
+
+export const StorageSettings = Type.Object(
+  {
+    minimumFreeBytes: Type.Number({ minimum: 0, description: 'No exposure starts with less disk space than this' }),
+  },
+  only,
+)
+export type StorageSettings = Static<typeof StorageSettings>
+
+export const Settings = Type.Object(
+  {
+    site: SiteSettings,
+    server: Type.Object({ host: Host, port: Port }, only),
+    devices: Type.Object({ mount: DeviceSettings, camera: DeviceSettings }, only),
+    fields: Type.Array(FieldSettings, { maxItems: 1000 }),
+    camera: CameraSettings,
+    curation: CurationSettings,
+    catalog: CatalogSettings,
+    forwarding: ForwardingSettings,
+    storage: StorageSettings,
+  },
+  only,
+)
+export type Settings = Static<typeof Settings>
+
+/** What holds until somebody sets it: a simulated observatory that only this machine can reach. */
+export const defaultSettings: Settings = {
+  site: { name: 'Simulated observatory', latitudeDeg: 28.76, longitudeDeg: -17.88, elevationMetres: 2396 },
+  server: { host: '127.0.0.1', port: 8448 },
+  devices: { mount: { kind: 'simulated' }, camera: { kind: 'simulated' } },
+  fields: [],
+  camera: {
+    gainElectronsPerAdu: 1,
+    readNoiseElectrons: 5,
+    saturationAdu: 65535,
+    pixelMicrometres: 3.76,
+    focalLengthMillimetres: 500,
+  },
+  curation: { autoValidateProbability: 0.9 },
+  catalog: { matchRadiusArcsec: 2 },
+  forwarding: { destinations: [] },
+  storage: { minimumFreeBytes: 2_000_000_000 },
+}
