@@ -56,6 +56,96 @@ export interface Kernels {
   ): void
   decodeF32(rowFrom: number, rowTo: number, src: number, dst: number, width: number, scale: number, zero: number): void
   decodeF64(rowFrom: number, rowTo: number, src: number, dst: number, width: number, scale: number, zero: number): void
+
+  maskValues(rowFrom: number, rowTo: number, science: number, mask: number, width: number, saturation: number): void
+  decodeMask(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    mask: number,
+    width: number,
+    bytes: number,
+    zero: number,
+    table: number,
+  ): void
+
+  // Quintic B-spline resampling and ZOGY: see differencing/warp.ts and differencing/zogy.ts.
+  splineRows(groupFrom: number, groupTo: number, base: number, samples: number, stride: number): void
+  splineColumns(groupFrom: number, groupTo: number, base: number, samples: number, stride: number): void
+  warpQuintic(
+    rowFrom: number,
+    rowTo: number,
+    coefficients: number,
+    stride: number,
+    sourceMask: number,
+    sourceVariance: number,
+    sourceWidth: number,
+    sourceHeight: number,
+    out: number,
+    outMask: number,
+    outVariance: number,
+    width: number,
+    map: number,
+    noData: number,
+  ): void
+  zogyFilters(
+    groupFrom: number,
+    groupTo: number,
+    pN: number,
+    pR: number,
+    aN: number,
+    aR: number,
+    kN: number,
+    kR: number,
+    pD: number,
+    varianceN: number,
+    varianceR: number,
+    fluxR: number,
+  ): void
+  zogyApply(
+    groupFrom: number,
+    groupTo: number,
+    n: number,
+    r: number,
+    aN: number,
+    aR: number,
+    kN: number,
+    kR: number,
+    d: number,
+  ): void
+  spectrumSumOfProducts(groupFrom: number, groupTo: number, a: number, b: number, c: number, e: number): void
+  squareRows(rowFrom: number, rowTo: number, plane: number, width: number): void
+  sourceVariance(
+    rowFrom: number,
+    rowTo: number,
+    image: number,
+    rms: number,
+    out: number,
+    width: number,
+    height: number,
+    perSignal: number,
+  ): void
+  zogyScore(
+    rowFrom: number,
+    rowTo: number,
+    sN: number,
+    sR: number,
+    variance: number,
+    d: number,
+    size: number,
+    border: number,
+    columns: number,
+    scorr: number,
+    difference: number,
+    fluxError: number,
+    outX: number,
+    outY: number,
+    outWidth: number,
+    astX: number,
+    astY: number,
+    perDifference: number,
+    perScore: number,
+  ): void
 }
 
 /** A kernel that `Compute.rows` can share between threads. */

@@ -4,3 +4,6 @@
 
 export * from './decode'
 export { setThread } from './thread'
+export * from './mask'
+export * from './warp'
+export * from './zogy'

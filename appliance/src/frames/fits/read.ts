@@ -1,0 +1,233 @@
+import type { Compute } from '../compute.ts'
+import type { Frame } from '../frame.ts'
+import { MaskFlag } from '../mask.ts'
+import type { MaskPlane, Plane } from '../plane.ts'
+import type { FitsHeader } from './header.ts'
+import { defaultMaximumBytes, openSource, readFileInto } from './source.ts'
+import { type ByteSource, type FitsHdu, fitsError, readStructure } from './structure.ts'
+
+export type { FitsHdu } from './structure.ts'
+
+/** An opened FITS file: headers are read and checked, data are read on demand. Nothing to close. */
+export interface FitsFile {
+  readonly name: string
+  readonly sizeBytes: number
+  readonly hdus: readonly FitsHdu[]
+  /** Copies the bytes at `offset` into `target`. Throws `fits/truncated` when the file has become shorter. */
+  readInto(offset: number, target: Uint8Array): void
+}
+
+export interface OpenOptions {
+  /** For messages when the source is bytes. */
+  readonly name?: string
+  /** Limit of one image's data and of what a gzip file unpacks to; 512 MiB. */
+  readonly maximumBytes?: number
+}
+
+const limits = new WeakMap<FitsFile, number>()
+
+/**
+ * Opens a FITS file (also .gz) from a path or bytes. Every size in every header is checked against the file before
+ * anything is allocated. Throws `fits/unreadable`, `fits/not-fits`, `fits/header`, `fits/truncated`, `fits/lying`,
+ * `fits/gzip`, `fits/too-large`; each names the file and the fix.
+ */
+export function openFits(from: string | Uint8Array, options: OpenOptions = {}): FitsFile {
+  const maximumBytes = options.maximumBytes ?? defaultMaximumBytes
+  const { source, path } = openSource(from, options.name, maximumBytes)
+  const file: FitsFile = {
+    name: source.name,
+    sizeBytes: source.sizeBytes,
+    hdus: readStructure(source),
+    readInto: (offset, target) => readInto(source, path, offset, target),
+  }
+  limits.set(file, maximumBytes)
+  return file
+}
+
+function readInto(source: ByteSource, path: string | undefined, offset: number, target: Uint8Array): void {
+  if (path !== undefined) {
+    if (readFileInto(path, offset, target) < target.length) {
+      throw fitsError('truncated', source, 'the file became shorter while it was read: copy it again')
+    }
+    return
+  }
+  target.set(source.read(offset, target.length))
+}
+
+/** Width and height of an image HDU. Throws for tables, compressed images, cubes and empty HDUs. */
+export function imageSize(file: FitsFile, hdu: FitsHdu): { readonly width: number; readonly height: number } {
+  if (hdu.kind === 'compressed') {
+    throw fitsError(
+      'compressed',
+      file,
+      `HDU ${hdu.index} is tile-compressed: unpack it with funpack (Debian: libcfitsio-bin)`,
+    )
+  }
+  if (hdu.kind !== 'image') throw fitsError('not-image', file, `HDU ${hdu.index} is a table, not an image`)
+  const [width = 0, height = hdu.shape.length === 1 ? 1 : 0, ...more] = hdu.shape
+  if (width * height === 0) throw fitsError('not-image', file, `HDU ${hdu.index} has no pixels`)
+  if (more.some((length) => length !== 1)) {
+    const shape = hdu.shape.join(' × ')
+    throw fitsError(
+      'cube',
+      file,
+      `HDU ${hdu.index} is ${shape}: a single plane is needed (colour and cubes are not read)`,
+    )
+  }
+  return { width, height }
+}
+
+/** The first image HDU with pixels: where the primary is empty, the first extension that has any. */
+export function firstImage(file: FitsFile): FitsHdu {
+  const images = file.hdus.filter((hdu) => hdu.kind === 'image' && hdu.shape.length >= 2 && hdu.dataBytes > 0)
+  const found = images[0] ?? file.hdus.find((hdu) => hdu.kind === 'compressed')
+  if (found) return found
+  throw fitsError('not-image', file, 'has no image in any HDU')
+}
+
+/** BLANK counts for whole-number images only. */
+function blankOf(hdu: FitsHdu): number | undefined {
+  const blank = hdu.bitpix > 0 ? hdu.header.number('BLANK') : undefined
+  return blank !== undefined && Number.isInteger(blank) ? blank : undefined
+}
+
+/** Outside every 8- and 16-bit value. */
+const noBlank = 0x40000000
+
+function decode(compute: Compute, hdu: FitsHdu, raw: number, plane: Plane): void {
+  const scale = hdu.header.number('BSCALE') ?? 1
+  const zero = hdu.header.number('BZERO') ?? 0
+  const blank = blankOf(hdu)
+  const base = [raw, plane.pointer, plane.width, scale, zero]
+  const hasBlank = blank === undefined ? 0 : 1
+  if (hdu.bitpix === 8) compute.rows('decodeU8', plane.height, [...base, blank ?? noBlank])
+  else if (hdu.bitpix === 16) {
+    // Sums of a 16-bit value and a whole number below 2^23 are exact in float32.
+    const whole = scale === 1 && Number.isInteger(zero) && Math.abs(zero) < 8388608 ? 1 : 0
+    compute.rows('decodeI16', plane.height, [...base, blank ?? noBlank, whole])
+  } else if (hdu.bitpix === 32) compute.rows('decodeI32', plane.height, [...base, blank ?? 0, hasBlank])
+  else if (hdu.bitpix === 64) compute.rows('decodeI64', plane.height, [...base, blank ?? 0, hasBlank])
+  else if (hdu.bitpix === -32) compute.rows('decodeF32', plane.height, base)
+  else compute.rows('decodeF64', plane.height, base)
+}
+
+/**
+ * The pixels of one HDU (default: the first with an image) as float32, BZERO + BSCALE × value, BLANK → NaN. Rows are in
+ * file order whatever ROWORDER says: row 0 is the first in the file, and a WCS in the header fits as it is.
+ * Throws as `openFits`, and `fits/too-large`, `fits/compressed`, `fits/cube`, `fits/not-image`.
+ */
+export function readImage(compute: Compute, file: FitsFile, hduIndex?: number): Plane {
+  const hdu = hduIndex === undefined ? firstImage(file) : file.hdus[hduIndex]
+  if (!hdu) throw fitsError('not-image', file, `has no HDU ${hduIndex}: it has ${file.hdus.length}`)
+  const { width, height } = imageSize(file, hdu)
+  const maximum = limits.get(file) ?? defaultMaximumBytes
+  if (hdu.dataBytes > maximum) {
+    const megabytes = Math.ceil(hdu.dataBytes / 1048576)
+    throw fitsError(
+      'too-large',
+      file,
+      `HDU ${hdu.index} has ${megabytes} MiB, more than the ${Math.floor(maximum / 1048576)} allowed`,
+    )
+  }
+  const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
+  using _scratch = compute.scope()
+  // Float32 is turned round in place; every other type needs its own bytes.
+  const raw = hdu.bitpix === -32 ? plane.pointer : compute.allocate(hdu.dataBytes)
+  file.readInto(hdu.dataOffset, new Uint8Array(compute.memory.buffer, raw, hdu.dataBytes))
+  decode(compute, hdu, raw, plane)
+  return plane
+}
+
+/** ROWORDER: whether the first row in the file is the top or the bottom of the picture. Undefined when not said. */
+export function rowOrder(file: FitsFile, hduIndex = 0): 'TOP-DOWN' | 'BOTTOM-UP' | undefined {
+  const order = file.hdus[hduIndex]?.header.text('ROWORDER')?.trim().toUpperCase()
+  return order === 'TOP-DOWN' || order === 'BOTTOM-UP' ? order : undefined
+}
+
+/**
+ * Names of mask planes in `MP_…` keywords (the bit's number), as LSST writes them and as we do, and our bit for each.
+ * A bit with a name that is not here says nothing bad of the pixel.
+ */
+export const maskPlaneNames: Readonly<Record<string, MaskFlag>> = {
+  MP_NODAT: MaskFlag.noData,
+  MP_NO_DATA: MaskFlag.noData,
+  MP_BAD: MaskFlag.bad,
+  MP_SAT: MaskFlag.saturated,
+  MP_BLOOM: MaskFlag.bloom,
+  MP_CR: MaskFlag.cosmicRay,
+  MP_STRK: MaskFlag.streak,
+  MP_STREAK: MaskFlag.streak,
+  MP_EDGE: MaskFlag.edge,
+  MP_INTRP: MaskFlag.interpolated,
+}
+
+/** Our bits for each of 32 bits on disk. Without any MP_ keyword every bit means a bad pixel. */
+function maskTable(header: FitsHeader): Uint16Array {
+  const table = new Uint16Array(32)
+  const named = header.cards.filter((card) => card.key.startsWith('MP_') && typeof card.value === 'number')
+  if (named.length === 0) return table.fill(MaskFlag.bad)
+  for (const card of named) {
+    const bit = Number(card.value)
+    if (bit >= 0 && bit < 32) table[bit] = maskPlaneNames[card.key] ?? 0
+  }
+  return table
+}
+
+function readMask(compute: Compute, file: FitsFile, hdu: FitsHdu, mask: MaskPlane): void {
+  using _scratch = compute.scope()
+  const raw = compute.allocate(hdu.dataBytes)
+  file.readInto(hdu.dataOffset, new Uint8Array(compute.memory.buffer, raw, hdu.dataBytes))
+  const table = compute.uint16(32, 1)
+  table.data.set(maskTable(hdu.header))
+  const zero = hdu.header.number('BZERO') ?? 0
+  compute.rows('decodeMask', mask.height, [raw, mask.pointer, mask.width, hdu.bitpix / 8, zero, table.pointer])
+}
+
+/** An extension of the image's size by one of these names. */
+function companion(file: FitsFile, image: FitsHdu, names: readonly string[]): FitsHdu | undefined {
+  return file.hdus.find(
+    (hdu) =>
+      hdu !== image &&
+      hdu.kind === 'image' &&
+      names.includes(hdu.name.toUpperCase()) &&
+      hdu.shape.length === 2 &&
+      hdu.shape[0] === image.shape[0] &&
+      hdu.shape[1] === image.shape[1],
+  )
+}
+
+/** SATURATE; else the top of the converter for unsigned 16-bit frames, where a full pixel reads 65535. */
+function saturationLevel(image: FitsHdu): number {
+  const stated = image.header.number('SATURATE')
+  if (stated !== undefined) return stated
+  return image.bitpix === 16 && image.header.number('BZERO') === 32768 ? 65535 : Number.POSITIVE_INFINITY
+}
+
+/** What an extension adds to the primary header: a frame has one header. */
+function frameHeaderOf(file: FitsFile, image: FitsHdu): FitsHeader {
+  const primary = file.hdus[0]?.header
+  if (!primary || image.index === 0) return image.header
+  return primary.withCardsOf(image.header)
+}
+
+/**
+ * A whole frame from a path, bytes or an opened file: the first image with pixels, its mask and its variance. The mask
+ * comes from a MASK extension (bits named by MP_ keywords are translated), else saturated pixels are marked: at or above
+ * SATURATE, or 65535 in unsigned 16-bit frames. NaN, infinite and BLANK pixels are marked `noData` in either case.
+ * Variance comes from VARIANCE or VAR. Throws as `readImage`.
+ */
+export function readFrame(compute: Compute, from: string | Uint8Array | FitsFile, options: OpenOptions = {}): Frame {
+  const file = typeof from === 'string' || from instanceof Uint8Array ? openFits(from, options) : from
+  const image = firstImage(file)
+  const science = readImage(compute, file, image.index)
+  const { width, height } = science
+  const mask = compute.uint16(width, height)
+  const maskHdu = companion(file, image, ['MASK'])
+  const masked = maskHdu !== undefined && [8, 16, 32].includes(maskHdu.bitpix)
+  if (masked) readMask(compute, file, maskHdu, mask)
+  const saturation = masked ? Number.POSITIVE_INFINITY : saturationLevel(image)
+  compute.rows('maskValues', height, [science.pointer, mask.pointer, width, saturation])
+  const varianceHdu = companion(file, image, ['VARIANCE', 'VAR'])
+  const variance = varianceHdu ? readImage(compute, file, varianceHdu.index) : undefined
+  return { header: frameHeaderOf(file, image), width, height, science, mask, variance }
+}

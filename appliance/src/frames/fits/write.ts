@@ -1,0 +1,173 @@
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { Frame } from '../frame.ts'
+import type { PixelArray } from '../plane.ts'
+import { withChecksums } from './checksum.ts'
+import { blockBytes, FitsHeader, type HeaderEntries } from './header.ts'
+
+export type Bitpix = 8 | 16 | 32 | -32 | -64
+
+/** Pixels to write: a Plane, or any array with its size. */
+export interface Pixels {
+  readonly width: number
+  readonly height: number
+  readonly data: PixelArray | Float64Array
+}
+
+/** One HDU to write. */
+export interface HduToWrite {
+  readonly header?: FitsHeader
+  /** Left out: a header without data. */
+  readonly data?: Pixels | undefined
+  /** Default: by the array's type; Uint16Array is 16 with BZERO 32768. */
+  readonly bitpix?: Bitpix
+  /** Stored value = pixel − bzero. Default 0, and 32768 for Uint16Array or `bitpix` 16 of float pixels. */
+  readonly bzero?: number
+  readonly extname?: string
+}
+
+export interface EncodeOptions {
+  /** CHECKSUM and DATASUM; default true. */
+  readonly checksum?: boolean
+}
+
+const structural =
+  /^(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BZERO|BSCALE|BLANK|CHECKSUM|DATASUM|ZIMAGE)$/
+const ranges: Readonly<Record<number, readonly [number, number]>> = {
+  8: [0, 255],
+  16: [-32768, 32767],
+  32: [-2147483648, 2147483647],
+}
+
+function defaultBitpix(data: Pixels['data']): Bitpix {
+  if (data instanceof Uint8Array) return 8
+  if (data instanceof Uint16Array) return 16
+  if (data instanceof Int32Array) return 32
+  return data instanceof Float64Array ? -64 : -32
+}
+
+function defaultZero(data: Pixels['data'], bitpix: Bitpix): number {
+  return bitpix === 16 && !(data instanceof Uint8Array) ? 32768 : 0
+}
+
+/** Whole blocks, zero at the end. */
+function padded(bytes: number): ArrayBuffer {
+  return new ArrayBuffer(Math.ceil(bytes / blockBytes) * blockBytes)
+}
+
+/** Rounds to the nearest whole number and keeps it inside the type's range; NaN becomes the lowest value. */
+function fillWhole(
+  target: Uint8Array | Int16Array | Int32Array,
+  data: Pixels['data'],
+  zero: number,
+  bitpix: number,
+): void {
+  const [low, high] = ranges[bitpix] ?? [0, 0]
+  for (let i = 0; i < data.length; i++) {
+    const value = Math.round((data[i] as number) - zero)
+    target[i] = value >= low ? Math.min(value, high) : low
+  }
+}
+
+function encodeData(data: Pixels['data'], bitpix: Bitpix, zero: number): Uint8Array {
+  const size = Math.abs(bitpix) / 8
+  const buffer = padded(data.length * size)
+  const bytes = Buffer.from(buffer)
+  if (bitpix === -32) new Float32Array(buffer).set(data)
+  else if (bitpix === -64) new Float64Array(buffer).set(data)
+  else if (bitpix === 8) fillWhole(new Uint8Array(buffer), data, zero, bitpix)
+  else if (bitpix === 32) fillWhole(new Int32Array(buffer), data, zero, bitpix)
+  else if (data instanceof Uint16Array && zero === 32768) {
+    const target = new Uint16Array(buffer)
+    for (let i = 0; i < data.length; i++) target[i] = (data[i] as number) ^ 0x8000
+  } else fillWhole(new Int16Array(buffer), data, zero, bitpix)
+  if (size === 2) bytes.swap16()
+  else if (size === 4) bytes.swap32()
+  else if (size === 8) bytes.swap64()
+  return bytes
+}
+
+interface Layout {
+  readonly bitpix: Bitpix
+  readonly zero: number
+  readonly shape: readonly number[]
+}
+
+/** The mandatory cards in their order, then every other card of the caller's header. A card that says the same is kept. */
+function structuralHeader(hdu: HduToWrite, index: number, layout: Layout, extensions: boolean): FitsHeader {
+  const given = hdu.header ?? FitsHeader.empty
+  const { bitpix, zero, shape } = layout
+  const axes = shape.map((length, axis) => [`NAXIS${axis + 1}`, length] as const)
+  const entries: HeaderEntries = {
+    ...(index === 0 ? { SIMPLE: [true, 'conforms to FITS 4.0'] } : { XTENSION: ['IMAGE', 'image extension'] }),
+    BITPIX: [bitpix, 'bits per value; negative is floating point'],
+    NAXIS: shape.length,
+    ...Object.fromEntries(axes),
+    ...(index === 0 ? (extensions ? { EXTEND: true } : {}) : { PCOUNT: 0, GCOUNT: 1 }),
+    ...(hdu.extname === undefined ? {} : { EXTNAME: hdu.extname }),
+    ...(zero === 0 ? {} : { BZERO: [zero, 'value = stored + BZERO'], BSCALE: 1 }),
+  }
+  let header = FitsHeader.empty
+  for (const [key, entry] of Object.entries(entries)) {
+    const made = FitsHeader.from({ [key]: entry }).cards
+    const old = given.cards.find((card) => card.key === key)
+    header = new FitsHeader([...header.cards, ...(old && old.value === made[0]?.value ? [old] : made)])
+  }
+  const rest = given.cards.filter(
+    (card) => !structural.test(card.key) && !(card.key === 'EXTNAME' && hdu.extname !== undefined),
+  )
+  return new FitsHeader([...header.cards, ...rest])
+}
+
+function encodeHdu(hdu: HduToWrite, index: number, extensions: boolean, checksum: boolean): Uint8Array[] {
+  const pixels = hdu.data
+  if (pixels && pixels.data.length !== pixels.width * pixels.height) {
+    const size = `${pixels.width} × ${pixels.height}`
+    throw new NightjarError('fits/size', `HDU ${index} has ${pixels.data.length} pixels and should have ${size}`)
+  }
+  const bitpix = hdu.bitpix ?? (pixels ? defaultBitpix(pixels.data) : 8)
+  const zero = hdu.bzero ?? (pixels ? defaultZero(pixels.data, bitpix) : 0)
+  const shape = pixels ? [pixels.width, pixels.height] : []
+  const header = structuralHeader(hdu, index, { bitpix, zero, shape }, extensions)
+  const data = pixels ? encodeData(pixels.data, bitpix, zero) : new Uint8Array(0)
+  return [(checksum ? withChecksums(header, data) : header).encode(), data]
+}
+
+/**
+ * A FITS file of one or more image HDUs, the first one primary. Headers keep the caller's cards; SIMPLE … NAXISn, BZERO and
+ * BSCALE are made to fit the data. Throws `fits/size` when the array and its size disagree.
+ */
+export function encodeFits(hdus: readonly HduToWrite[], options: EncodeOptions = {}): Uint8Array {
+  const checksum = options.checksum ?? true
+  const parts = hdus.flatMap((hdu, index) => encodeHdu(hdu, index, hdus.length > 1, checksum))
+  return Buffer.concat(parts)
+}
+
+export interface EncodeFrameOptions extends EncodeOptions {
+  /** Of the science plane: -32 (default), or 16 for raw frames (rounded, BZERO 32768). */
+  readonly bitpix?: 16 | -32
+  /** Write the mask even when no pixel is marked. Default: only when one is. */
+  readonly alwaysMask?: boolean
+}
+
+const maskBits: HeaderEntries = {
+  MP_NODAT: [0, 'bit: no value'],
+  MP_BAD: [1, 'bit: defective pixel'],
+  MP_SAT: [2, 'bit: saturated'],
+  MP_BLOOM: [3, 'bit: bled from a saturated pixel'],
+  MP_CR: [4, 'bit: cosmic ray'],
+  MP_STRK: [5, 'bit: satellite or aircraft'],
+  MP_EDGE: [6, 'bit: too near the border'],
+  MP_INTRP: [7, 'bit: interpolated'],
+}
+
+/** A frame as FITS: science in the primary HDU, then MASK (uint16, bits named by MP_ keywords) and VARIANCE (float32). */
+export function encodeFrame(frame: Frame, options: EncodeFrameOptions = {}): Uint8Array {
+  const hdus: HduToWrite[] = [
+    { header: frame.header.without('XTENSION', 'EXTTYPE'), data: frame.science, bitpix: options.bitpix ?? -32 },
+  ]
+  if (options.alwaysMask === true || frame.mask.data.some((bits) => bits !== 0)) {
+    hdus.push({ header: FitsHeader.from(maskBits), data: frame.mask, extname: 'MASK' })
+  }
+  if (frame.variance) hdus.push({ data: frame.variance, extname: 'VARIANCE' })
+  return encodeFits(hdus, options)
+}
