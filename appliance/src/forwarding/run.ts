@@ -63,7 +63,10 @@ async function sendDue(deps: ForwardingDeps, rests: Map<string, Rest>, destinati
     if (rows.length === 0) return
     const delivery = await clock.during(deliver(destination, rows))
     const rest = restAfter(deps, destination.name, delivery, rests.get(destination.name))
-    store.commit(clock.now(), (tx) => record(tx, destination.name, delivery, rest))
+    store.commit(clock.now(), (tx) => {
+      record(tx, destination.name, delivery, rest)
+      for (const eventId of settledEvents(deps, delivery)) tx.finishJobOf('forwarding', eventId)
+    })
     if (rest) rests.set(destination.name, rest)
     else rests.delete(destination.name)
   }
@@ -102,16 +105,28 @@ function change(tx: Transaction, row: OutboxRow, to: Parameters<Transaction['upd
   tx.updateAlert(row.eventId, row.rev, row.destination, { attempts: row.attempts + 1, ...to })
 }
 
-/** The job ends with the event's last waiting row; until then it comes back when that row may go. */
+/** Events of which no row waits any more. Asked inside the transaction, after the rows were changed. */
+function settledEvents({ store, destinations }: ForwardingDeps, delivery: Delivery): string[] {
+  const touched = new Set([...delivery.delivered, ...delivery.refused].map(({ row }) => row.eventId))
+  const waits = (eventId: string): boolean =>
+    destinations.some(({ name }) => store.nextAttemptAtMs(eventId, name) !== undefined)
+  return [...touched].filter((eventId) => !waits(eventId))
+}
+
+/**
+ * The job ends with the event's last waiting row; until then it comes back when that row may go. When every destination
+ * rests, so do all jobs.
+ */
 function endJob({ store, clock, destinations }: ForwardingDeps, rests: Map<string, Rest>, job: Job): void {
+  const restUntilMs = (name: string): number => rests.get(name)?.untilMs ?? 0
   const dueAtMs = destinations
-    .map(({ name }) => {
-      const nextMs = store.nextAttemptAtMs(job.subject, name)
-      return nextMs === undefined ? undefined : Math.max(nextMs, rests.get(name)?.untilMs ?? 0)
-    })
-    .filter((atMs) => atMs !== undefined)
+    .map(({ name }) => ({ name, nextMs: store.nextAttemptAtMs(job.subject, name) }))
+    .filter(({ nextMs }) => nextMs !== undefined)
+    .map(({ name, nextMs }) => Math.max(nextMs!, restUntilMs(name)))
+  const wakeAtMs = Math.min(...destinations.map(({ name }) => restUntilMs(name)))
   store.commit(clock.now(), (tx) => {
     if (dueAtMs.length === 0) tx.finishJob(job.jobId)
     else tx.retryJob(job.jobId, Math.min(...dueAtMs))
+    if (dueAtMs.length > 0 && wakeAtMs > clock.now()) tx.postponeJobs('forwarding', wakeAtMs)
   })
 }

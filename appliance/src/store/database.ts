@@ -16,11 +16,13 @@ export type Row = Record<string, string | number | null>
 export class Database implements Disposable {
   readonly path: string
   readonly #sqlite: DatabaseSync
+  readonly #migrations: readonly string[]
   readonly #statements = new Map<string, StatementSync>()
 
   /** Opens or makes the file. Throws `store/corrupt` when it is not a database, `store/newer` when a later Nightjar made it. */
-  constructor(path: string, options: { readonly readOnly?: boolean } = {}) {
+  constructor(path: string, options: { readonly readOnly?: boolean; readonly migrations?: readonly string[] } = {}) {
     this.path = path
+    this.#migrations = options.migrations ?? migrations
     this.#sqlite = this.#named(() => new DatabaseSync(path, { readOnly: options.readOnly ?? false, timeout: 5000 }))
     try {
       if (!options.readOnly) this.#prepareToWrite()
@@ -79,12 +81,12 @@ export class Database implements Disposable {
 
   #migrate(): void {
     const version = Number(this.get('PRAGMA user_version')?.user_version ?? 0)
-    if (version > migrations.length) {
+    if (version > this.#migrations.length) {
       const fix = 'start the version that made it, or restore a backup from before the change'
       throw new NightjarError('store/newer', `${this.path} was made by a newer Nightjar (shape ${version}); ${fix}`)
     }
-    for (let step = version; step < migrations.length; step++) {
-      this.transaction(() => this.#sqlite.exec(`${migrations[step]}; PRAGMA user_version = ${step + 1}`))
+    for (let step = version; step < this.#migrations.length; step++) {
+      this.transaction(() => this.#sqlite.exec(`${this.#migrations[step]}; PRAGMA user_version = ${step + 1}`))
     }
   }
 

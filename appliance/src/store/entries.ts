@@ -55,15 +55,29 @@ export function readEntryDetections(database: Database, entryId: string): string
 
 /** Entries within `radiusDeg` of a place (ICRS degrees), nearest first. */
 export function readEntriesNear(database: Database, raDeg: number, decDeg: number, radiusDeg: number): EntryRecord[] {
-  const found = boxes(raDeg, decDeg, radiusDeg).flatMap(([west, east]) => {
-    const sql = 'SELECT record FROM entries WHERE zone BETWEEN ? AND ? AND ra_deg BETWEEN ? AND ?'
-    return recordsOf<EntryRecord>(database.all(sql, zone(decDeg - radiusDeg), zone(decDeg + radiusDeg), west, east))
-  })
-  return found
-    .map((entry) => ({ entry, distance: separationDeg(raDeg, decDeg, entry.raDeg, entry.decDeg) }))
+  const sql = 'SELECT record FROM entries WHERE zone BETWEEN ? AND ? AND ra_deg BETWEEN ? AND ?'
+  const found = coneBoxes(raDeg, decDeg, radiusDeg).flatMap((box) => recordsOf<EntryRecord>(database.all(sql, ...box)))
+  return nearestFirst(found, raDeg, decDeg, radiusDeg)
+}
+
+/** Those within `radiusDeg` of a place, nearest first. */
+export function nearestFirst<T extends { readonly raDeg: number; readonly decDeg: number }>(
+  things: readonly T[],
+  raDeg: number,
+  decDeg: number,
+  radiusDeg: number,
+): T[] {
+  return things
+    .map((thing) => ({ thing, distance: separationDeg(raDeg, decDeg, thing.raDeg, thing.decDeg) }))
     .filter((near) => near.distance <= radiusDeg)
-    .sort((a, b) => a.distance - b.distance || (a.entry.entryId < b.entry.entryId ? -1 : 1))
-    .map((near) => near.entry)
+    .sort((a, b) => a.distance - b.distance)
+    .map((near) => near.thing)
+}
+
+/** `[first zone, last zone, west, east]` of boxes that hold the whole circle: for `zone BETWEEN … AND ra BETWEEN …`. */
+export function coneBoxes(raDeg: number, decDeg: number, radiusDeg: number): [number, number, number, number][] {
+  const zones = [zoneOf(decDeg - radiusDeg), zoneOf(decDeg + radiusDeg)] as const
+  return raRanges(raDeg, decDeg, radiusDeg).map((range) => [...zones, ...range])
 }
 
 /** Great-circle distance, degrees, by the haversine formula (exact for small angles; Sinnott 1984). */
@@ -75,12 +89,13 @@ export function separationDeg(raDeg1: number, decDeg1: number, raDeg2: number, d
   return (2 * Math.asin(Math.min(1, Math.sqrt(haversine)))) / degreesToRadians
 }
 
-function zone(decDeg: number): number {
+/** The declination zone, one arc minute high, counted from the south pole. */
+export function zoneOf(decDeg: number): number {
   return Math.floor((Math.max(-90, Math.min(90, decDeg)) + 90) * 60)
 }
 
 /** Ranges of right ascension that hold the whole circle; two when it crosses 0h, the full turn when it holds a pole. */
-function boxes(raDeg: number, decDeg: number, radiusDeg: number): [number, number][] {
+function raRanges(raDeg: number, decDeg: number, radiusDeg: number): [number, number][] {
   if (Math.abs(decDeg) + radiusDeg >= 90) return [[0, 360]]
   const sine = Math.sin(radiusDeg * degreesToRadians) / Math.cos(decDeg * degreesToRadians)
   // A hair wider than the circle, for rounding: what is too far is dropped by its true distance.

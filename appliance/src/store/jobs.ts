@@ -33,6 +33,17 @@ export function finishJob(database: Database, jobId: number): void {
   mustChange(database.run("UPDATE jobs SET state = 'done' WHERE job_id = ?", jobId), `job ${jobId}`)
 }
 
+/** Ends the waiting job on this subject, if there is one. */
+export function finishJobOf(database: Database, stage: StageName, subject: string): void {
+  database.run("UPDATE jobs SET state = 'done' WHERE stage = ? AND subject = ? AND state = 'waiting'", stage, subject)
+}
+
+/** No waiting job of `stage` is due before `notBeforeMs`. */
+export function postponeJobs(database: Database, stage: StageName, notBeforeMs: number): void {
+  const sql = `UPDATE jobs SET not_before_ms = ? WHERE state = 'waiting' AND stage = ? AND not_before_ms < ?`
+  database.run(sql, notBeforeMs, stage, notBeforeMs)
+}
+
 export function retryJob(database: Database, jobId: number, notBeforeMs: number): void {
   const sql = "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, not_before_ms = ? WHERE job_id = ?"
   mustChange(database.run(sql, notBeforeMs, jobId), `job ${jobId}`)

@@ -158,6 +158,9 @@ class SqliteTransaction implements Transaction {
   reopenJob = (stage: StageName, subject: string, notBeforeMs = this.atMs): void =>
     jobs.reopenJob(this.#database, { stage, subject, notBeforeMs, causeSeq: this.head.seq })
   finishJob: Transaction['finishJob'] = (jobId) => jobs.finishJob(this.#database, jobId)
+  finishJobOf: Transaction['finishJobOf'] = (stage, subject) => jobs.finishJobOf(this.#database, stage, subject)
+  postponeJobs: Transaction['postponeJobs'] = (stage, notBeforeMs) =>
+    jobs.postponeJobs(this.#database, stage, notBeforeMs)
   retryJob: Transaction['retryJob'] = (jobId, notBeforeMs) => jobs.retryJob(this.#database, jobId, notBeforeMs)
   giveUpJob: Transaction['giveUpJob'] = (jobId, reason) => jobs.giveUpJob(this.#database, jobId, reason)
   putFrame: Transaction['putFrame'] = (frame) => frames.putFrame(this.#database, frame)

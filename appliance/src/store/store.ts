@@ -89,6 +89,10 @@ export interface Transaction {
   /** Queues work again although it ran before (a label was changed, a person pressed retry). */
   reopenJob(stage: StageName, subject: string, notBeforeMs?: number): void
   finishJob(jobId: number): void
+  /** Ends the waiting job on this subject, if there is one. */
+  finishJobOf(stage: StageName, subject: string): void
+  /** No job of `stage` is due before then: what they all need is not there. */
+  postponeJobs(stage: StageName, notBeforeMs: number): void
   /** Puts the job back with one more attempt. */
   retryJob(jobId: number, notBeforeMs: number): void
   /** Ends the job without success; it stays visible. */
