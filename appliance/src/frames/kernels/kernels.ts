@@ -146,6 +146,70 @@ export interface Kernels {
     perDifference: number,
     perScore: number,
   ): void
+
+  // Background, stars, calibration and stacking: see the files of preprocessing with these names.
+  meshStatistics(
+    rowFrom: number,
+    rowTo: number,
+    science: number,
+    mask: number,
+    maskBits: number,
+    width: number,
+    height: number,
+    meshPixels: number,
+    columns: number,
+    goodShare: number,
+    out: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
+  splineSurface(
+    rowFrom: number,
+    rowTo: number,
+    nodes: number,
+    second: number,
+    columns: number,
+    rows: number,
+    meshPixels: number,
+    out: number,
+    width: number,
+    scratch: number,
+  ): void
+  atLeast(rowFrom: number, rowTo: number, plane: number, width: number, least: number): void
+
+  fftRows(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    spectrum: number,
+    width: number,
+    height: number,
+    plan: number,
+    scratch: number,
+  ): void
+  fftColumns(
+    rowFrom: number,
+    rowTo: number,
+    from: number,
+    to: number,
+    height: number,
+    plan: number,
+    scratch: number,
+  ): void
+  fftRowsInverse(
+    rowFrom: number,
+    rowTo: number,
+    spectrum: number,
+    dst: number,
+    width: number,
+    height: number,
+    plan: number,
+    scratch: number,
+    scale: number,
+  ): void
+  spectrumMultiply(rowFrom: number, rowTo: number, a: number, b: number, out: number, height: number): void
+  spectrumConjugateMultiply(rowFrom: number, rowTo: number, a: number, b: number, out: number, height: number): void
+  spectrumAbs2(rowFrom: number, rowTo: number, a: number, out: number, height: number): void
 }
 
 /** A kernel that `Compute.rows` can share between threads. */

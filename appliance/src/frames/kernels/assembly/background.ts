@@ -324,3 +324,19 @@ function secondDerivatives(line: usize, curve: usize, pivots: usize, n: i32): vo
     store<f64>(curve + k, load<f64>(curve + k) - load<f64>(pivots + k) * load<f64>(curve + k + 8))
   }
 }
+
+/** Raises every value below `least` to it; NaN too. */
+export function atLeast(rowFrom: i32, rowTo: i32, plane: usize, width: i32, least: f32): void {
+  const to = rowTo * width
+  let i = rowFrom * width
+  const least4 = f32x4.splat(least)
+  for (; i + 4 <= to; i += 4) {
+    const p = plane + ((<usize>i) << 2)
+    const v = v128.load(p)
+    v128.store(p, v128.bitselect(v, least4, f32x4.ge(v, least4)))
+  }
+  for (; i < to; i++) {
+    const p = plane + ((<usize>i) << 2)
+    if (!(load<f32>(p) >= least)) store<f32>(p, least)
+  }
+}

@@ -1,0 +1,182 @@
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { Compute } from '../frames/compute.ts'
+import { MaskFlag } from '../frames/mask.ts'
+import type { MaskPlane, Plane } from '../frames/plane.ts'
+
+/**
+ * The sky below the stars: the mode of each cell of a mesh (Bertin & Arnouts 1996, section 7: clipping at 3 standard
+ * deviations about the median, 2.5 × median − 1.5 × mean, the median alone where the field is crowded), a 3 × 3 median
+ * over the mesh, and a natural bicubic spline through the cells.
+ */
+export interface Background {
+  /** ADU, the size of the frame. */
+  readonly level: Plane
+  /** Standard deviation of one pixel's noise about the level, ADU. */
+  readonly rms: Plane
+  /** Median of the mesh. */
+  readonly globalLevelAdu: number
+  readonly globalRmsAdu: number
+}
+
+export interface BackgroundOptions {
+  /** Side of a mesh cell; 64. Larger than any star, smaller than the structure of the sky. */
+  readonly meshPixels?: number
+}
+
+/** The sky on the mesh before it is drawn out to a surface. Missing cells are filled. */
+interface Mesh {
+  readonly columns: number
+  readonly rows: number
+  readonly level: Float64Array
+  readonly rms: Float64Array
+}
+
+/** Pixels that say nothing about the sky. */
+const notSky =
+  MaskFlag.noData |
+  MaskFlag.bad |
+  MaskFlag.saturated |
+  MaskFlag.bloom |
+  MaskFlag.cosmicRay |
+  MaskFlag.streak |
+  MaskFlag.edge
+const leastGoodShare = 0.5
+/** What the kernel wants beside the values of a cell: histogram and running sums. */
+const histogramBytes = 114_744
+
+/**
+ * Measures the background of `science` (ADU, any size); masked and NaN pixels do not count, and cells of which more than
+ * half are masked take the value of their nearest neighbours. Agrees with sep (SExtractor) within 0.1 of its rms.
+ * Throws `background/mesh` for a mesh that is not 8 to 512 pixels and `background/empty` when no cell has good pixels.
+ */
+export function measureBackground(
+  compute: Compute,
+  science: Plane,
+  mask: MaskPlane | undefined,
+  { meshPixels = 64 }: BackgroundOptions = {},
+): Background {
+  if (!(Number.isInteger(meshPixels) && meshPixels >= 8 && meshPixels <= 512)) {
+    throw new NightjarError('background/mesh', `meshPixels must be a whole number from 8 to 512, not ${meshPixels}`)
+  }
+  const level = compute.float32(science.width, science.height)
+  const rms = compute.float32(science.width, science.height)
+  using _scratch = compute.scope()
+  const mesh = filterMesh(fillMissing(measureMesh(compute, science, mask, meshPixels)))
+  drawSurface(compute, mesh, mesh.level, meshPixels, level)
+  drawSurface(compute, mesh, mesh.rms, meshPixels, rms)
+  keepPositive(compute, mesh, rms)
+  return { level, rms, globalLevelAdu: medianOf(mesh.level), globalRmsAdu: medianOf(mesh.rms) }
+}
+
+function measureMesh(compute: Compute, science: Plane, mask: MaskPlane | undefined, meshPixels: number): Mesh {
+  const columns = Math.ceil(science.width / meshPixels)
+  const rows = Math.ceil(science.height / meshPixels)
+  const out = compute.float32(columns * 2, rows)
+  const scratchBytes = Math.ceil((meshPixels * meshPixels * 4 + histogramBytes) / 64) * 64
+  const scratch = compute.allocate(scratchBytes * compute.threads)
+  const size = [science.width, science.height, meshPixels, columns]
+  const planes = [science.pointer, mask?.pointer ?? 0, notSky]
+  compute.rows('meshStatistics', rows, [...planes, ...size, leastGoodShare, out.pointer, scratch, scratchBytes])
+  const level = Float64Array.from({ length: columns * rows }, (_, i) => out.data[2 * i]!)
+  const rms = Float64Array.from({ length: columns * rows }, (_, i) => out.data[2 * i + 1]!)
+  return { columns, rows, level, rms }
+}
+
+/** Gives cells without a value the mean of the nearest cells that have one. */
+function fillMissing(mesh: Mesh): Mesh {
+  const good = Array.from(mesh.level.keys()).filter((i) => !Number.isNaN(mesh.level[i]!))
+  if (good.length === mesh.level.length) return mesh
+  if (good.length === 0) {
+    throw new NightjarError('background/empty', 'no part of the frame has unmasked pixels: check the mask and the frame')
+  }
+  const fill = (values: Float64Array): Float64Array =>
+    values.map((value, i) => (Number.isNaN(value) ? nearestMean(mesh.columns, good, values, i) : value))
+  return { ...mesh, level: fill(mesh.level), rms: fill(mesh.rms) }
+}
+
+function nearestMean(columns: number, good: readonly number[], values: Float64Array, at: number): number {
+  const x = at % columns
+  const y = Math.floor(at / columns)
+  let nearest = Number.POSITIVE_INFINITY
+  let sum = 0
+  let count = 0
+  for (const i of good) {
+    const distance = ((i % columns) - x) ** 2 + (Math.floor(i / columns) - y) ** 2
+    if (distance > nearest) continue
+    if (distance < nearest) {
+      nearest = distance
+      sum = 0
+      count = 0
+    }
+    sum += values[i]!
+    count++
+  }
+  return sum / count
+}
+
+/** 3 × 3 median: a bright star or galaxy that fills a cell does not lift the sky. */
+function filterMesh(mesh: Mesh): Mesh {
+  return { ...mesh, level: median3(mesh, mesh.level), rms: median3(mesh, mesh.rms) }
+}
+
+function median3({ columns, rows }: Mesh, values: Float64Array): Float64Array {
+  const window: number[] = []
+  return values.map((_, i) => {
+    const x = i % columns
+    const y = Math.floor(i / columns)
+    window.length = 0
+    // At a border the window shrinks on both sides: a lopsided one would be biased on a slope.
+    const reachX = Math.min(1, x, columns - 1 - x)
+    const reachY = Math.min(1, y, rows - 1 - y)
+    for (let v = y - reachY; v <= y + reachY; v++) {
+      for (let u = x - reachX; u <= x + reachX; u++) window.push(values[v * columns + u]!)
+    }
+    return medianOf(window)
+  })
+}
+
+function medianOf(values: ArrayLike<number>): number {
+  const sorted = Float64Array.from(values).sort()
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+function drawSurface(compute: Compute, mesh: Mesh, values: Float64Array, meshPixels: number, out: Plane): void {
+  const { columns, rows } = mesh
+  using _scratch = compute.scope()
+  const nodes = copyIn(compute, values)
+  const second = copyIn(compute, secondDerivatives(values, columns, rows))
+  const scratch = compute.allocate(columns * 32 * compute.threads)
+  const args = [nodes, second, columns, rows, meshPixels, out.pointer, out.width, scratch]
+  compute.rows('splineSurface', out.height, args)
+}
+
+function copyIn(compute: Compute, values: Float64Array): number {
+  const pointer = compute.allocate(values.byteLength)
+  new Float64Array(compute.memory.buffer, pointer, values.length).set(values)
+  return pointer
+}
+
+/** Along y at every node, for a natural cubic spline on a unit grid. */
+function secondDerivatives(values: Float64Array, columns: number, rows: number): Float64Array {
+  const result = new Float64Array(values.length)
+  const pivot = new Float64Array(rows)
+  for (let x = 0; x < columns; x++) {
+    const at = (y: number): number => y * columns + x
+    for (let y = 1; y < rows - 1; y++) {
+      const beta = 4 - pivot[y - 1]!
+      const right = 6 * (values[at(y + 1)]! - 2 * values[at(y)]! + values[at(y - 1)]!)
+      pivot[y] = 1 / beta
+      result[at(y)] = (right - result[at(y - 1)]!) / beta
+    }
+    for (let y = rows - 2; y > 0; y--) result[at(y)]! -= pivot[y]! * result[at(y + 1)]!
+  }
+  return result
+}
+
+/** The spline may swing below zero beside a jump of the noise; a noise that is not positive would divide by zero. */
+function keepPositive(compute: Compute, mesh: Mesh, rms: Plane): void {
+  const positive = mesh.rms.filter((value) => value > 0)
+  const least = positive.length === 0 ? 1e-6 : 0.1 * Math.min(...positive)
+  compute.rows('atLeast', rms.height, [rms.pointer, rms.width, least])
+}
