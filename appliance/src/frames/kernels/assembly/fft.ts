@@ -1,0 +1,565 @@
+// Real two-dimensional Fourier transforms, float32, sizes 2^a 3^b 5^c that are multiples of 8. Stockham autosort, radix 4, 2,
+// 3 and 5, four transforms at once: a complex element is 32 bytes, four real parts then four imaginary parts.
+//
+// The spectrum of a W × H plane has columns 0..W/2 in blocks of four: block b, row v holds [re4 im4] of columns
+// 4b..4b+3 at byte ((b * H) + v) * 32. So the row pass and the column pass both run along memory.
+//
+// A plan is int32 words: number of stages, then for each stage its radix and the byte address of its twiddles
+// (for each p: (re, im) of w^p, w^2p … w^(radix-1)p).
+import { ownScratch } from './thread'
+
+// @ts-ignore: decorator
+@inline
+function mulRe(ar: v128, ai: v128, wr: v128, wi: v128): v128 {
+  return f32x4.sub(f32x4.mul(ar, wr), f32x4.mul(ai, wi))
+}
+
+// @ts-ignore: decorator
+@inline
+function mulIm(ar: v128, ai: v128, wr: v128, wi: v128): v128 {
+  return f32x4.add(f32x4.mul(ar, wi), f32x4.mul(ai, wr))
+}
+
+/** y0 = a + b, y1 = (a - b) w. */
+function radix2(src: usize, dst: usize, twiddles: usize, m: i32, s: i32): void {
+  const half = <usize>(m * s) << 5
+  const step = <usize>s << 5
+  let tw = twiddles
+  for (let p = 0; p < m; p++) {
+    const wr = v128.load32_splat(tw)
+    const wi = v128.load32_splat(tw, 4)
+    tw += 8
+    const end = src + step
+    let out = dst
+    while (src < end) {
+      const ar = v128.load(src)
+      const ai = v128.load(src, 16)
+      const br = v128.load(src + half)
+      const bi = v128.load(src + half, 16)
+      v128.store(out, f32x4.add(ar, br))
+      v128.store(out, f32x4.add(ai, bi), 16)
+      const dr = f32x4.sub(ar, br)
+      const di = f32x4.sub(ai, bi)
+      v128.store(out + step, mulRe(dr, di, wr, wi))
+      v128.store(out + step, mulIm(dr, di, wr, wi), 16)
+      src += 32
+      out += 32
+    }
+    dst += step << 1
+  }
+}
+
+function radix3(src: usize, dst: usize, twiddles: usize, m: i32, s: i32): void {
+  const third = <usize>(m * s) << 5
+  const step = <usize>s << 5
+  const half = f32x4.splat(-0.5)
+  const sine = f32x4.splat(0.8660254037844386)
+  let tw = twiddles
+  for (let p = 0; p < m; p++) {
+    const w1r = v128.load32_splat(tw)
+    const w1i = v128.load32_splat(tw, 4)
+    const w2r = v128.load32_splat(tw, 8)
+    const w2i = v128.load32_splat(tw, 12)
+    tw += 16
+    const end = src + step
+    let out = dst
+    while (src < end) {
+      const ar = v128.load(src)
+      const ai = v128.load(src, 16)
+      const br = v128.load(src + third)
+      const bi = v128.load(src + third, 16)
+      const cr = v128.load(src + 2 * third)
+      const ci = v128.load(src + 2 * third, 16)
+      const sr = f32x4.add(br, cr)
+      const si = f32x4.add(bi, ci)
+      const dr = f32x4.mul(sine, f32x4.sub(br, cr))
+      const di = f32x4.mul(sine, f32x4.sub(bi, ci))
+      const mr = f32x4.add(ar, f32x4.mul(half, sr))
+      const mi = f32x4.add(ai, f32x4.mul(half, si))
+      v128.store(out, f32x4.add(ar, sr))
+      v128.store(out, f32x4.add(ai, si), 16)
+      // minus i times (dr, di) is (di, -dr)
+      const yr = f32x4.add(mr, di)
+      const yi = f32x4.sub(mi, dr)
+      const zr = f32x4.sub(mr, di)
+      const zi = f32x4.add(mi, dr)
+      v128.store(out + step, mulRe(yr, yi, w1r, w1i))
+      v128.store(out + step, mulIm(yr, yi, w1r, w1i), 16)
+      v128.store(out + 2 * step, mulRe(zr, zi, w2r, w2i))
+      v128.store(out + 2 * step, mulIm(zr, zi, w2r, w2i), 16)
+      src += 32
+      out += 32
+    }
+    dst += 3 * step
+  }
+}
+
+function radix4(src: usize, dst: usize, twiddles: usize, m: i32, s: i32): void {
+  const quarter = <usize>(m * s) << 5
+  const step = <usize>s << 5
+  let tw = twiddles
+  for (let p = 0; p < m; p++) {
+    const w1r = v128.load32_splat(tw)
+    const w1i = v128.load32_splat(tw, 4)
+    const w2r = v128.load32_splat(tw, 8)
+    const w2i = v128.load32_splat(tw, 12)
+    const w3r = v128.load32_splat(tw, 16)
+    const w3i = v128.load32_splat(tw, 20)
+    tw += 24
+    const end = src + step
+    let out = dst
+    while (src < end) {
+      const ar = v128.load(src)
+      const ai = v128.load(src, 16)
+      const br = v128.load(src + quarter)
+      const bi = v128.load(src + quarter, 16)
+      const cr = v128.load(src + 2 * quarter)
+      const ci = v128.load(src + 2 * quarter, 16)
+      const dr = v128.load(src + 3 * quarter)
+      const di = v128.load(src + 3 * quarter, 16)
+      const apcR = f32x4.add(ar, cr)
+      const apcI = f32x4.add(ai, ci)
+      const amcR = f32x4.sub(ar, cr)
+      const amcI = f32x4.sub(ai, ci)
+      const bpdR = f32x4.add(br, dr)
+      const bpdI = f32x4.add(bi, di)
+      const bmdR = f32x4.sub(br, dr)
+      const bmdI = f32x4.sub(bi, di)
+      v128.store(out, f32x4.add(apcR, bpdR))
+      v128.store(out, f32x4.add(apcI, bpdI), 16)
+      const y1r = f32x4.add(amcR, bmdI)
+      const y1i = f32x4.sub(amcI, bmdR)
+      v128.store(out + step, mulRe(y1r, y1i, w1r, w1i))
+      v128.store(out + step, mulIm(y1r, y1i, w1r, w1i), 16)
+      const y2r = f32x4.sub(apcR, bpdR)
+      const y2i = f32x4.sub(apcI, bpdI)
+      v128.store(out + 2 * step, mulRe(y2r, y2i, w2r, w2i))
+      v128.store(out + 2 * step, mulIm(y2r, y2i, w2r, w2i), 16)
+      const y3r = f32x4.sub(amcR, bmdI)
+      const y3i = f32x4.add(amcI, bmdR)
+      v128.store(out + 3 * step, mulRe(y3r, y3i, w3r, w3i))
+      v128.store(out + 3 * step, mulIm(y3r, y3i, w3r, w3i), 16)
+      src += 32
+      out += 32
+    }
+    dst += step << 2
+  }
+}
+
+/** The last stage: m = 1, all twiddles are one, so source and result lie at the same places. */
+function radix4Last(src: usize, dst: usize, s: i32): void {
+  const step = <usize>s << 5
+  const end = src + step
+  while (src < end) {
+    const ar = v128.load(src)
+    const ai = v128.load(src, 16)
+    const br = v128.load(src + step)
+    const bi = v128.load(src + step, 16)
+    const cr = v128.load(src + 2 * step)
+    const ci = v128.load(src + 2 * step, 16)
+    const dr = v128.load(src + 3 * step)
+    const di = v128.load(src + 3 * step, 16)
+    const apcR = f32x4.add(ar, cr)
+    const apcI = f32x4.add(ai, ci)
+    const amcR = f32x4.sub(ar, cr)
+    const amcI = f32x4.sub(ai, ci)
+    const bpdR = f32x4.add(br, dr)
+    const bpdI = f32x4.add(bi, di)
+    const bmdR = f32x4.sub(br, dr)
+    const bmdI = f32x4.sub(bi, di)
+    v128.store(dst, f32x4.add(apcR, bpdR))
+    v128.store(dst, f32x4.add(apcI, bpdI), 16)
+    v128.store(dst + step, f32x4.add(amcR, bmdI))
+    v128.store(dst + step, f32x4.sub(amcI, bmdR), 16)
+    v128.store(dst + 2 * step, f32x4.sub(apcR, bpdR))
+    v128.store(dst + 2 * step, f32x4.sub(apcI, bpdI), 16)
+    v128.store(dst + 3 * step, f32x4.sub(amcR, bmdI))
+    v128.store(dst + 3 * step, f32x4.add(amcI, bmdR), 16)
+    src += 32
+    dst += 32
+  }
+}
+
+function radix5(src: usize, dst: usize, twiddles: usize, m: i32, s: i32): void {
+  const fifth = <usize>(m * s) << 5
+  const step = <usize>s << 5
+  const c1 = f32x4.splat(0.30901699437494745)
+  const c2 = f32x4.splat(-0.8090169943749475)
+  const s1 = f32x4.splat(0.9510565162951535)
+  const s2 = f32x4.splat(0.5877852522924731)
+  let tw = twiddles
+  for (let p = 0; p < m; p++) {
+    const w1r = v128.load32_splat(tw)
+    const w1i = v128.load32_splat(tw, 4)
+    const w2r = v128.load32_splat(tw, 8)
+    const w2i = v128.load32_splat(tw, 12)
+    const w3r = v128.load32_splat(tw, 16)
+    const w3i = v128.load32_splat(tw, 20)
+    const w4r = v128.load32_splat(tw, 24)
+    const w4i = v128.load32_splat(tw, 28)
+    tw += 32
+    const end = src + step
+    let out = dst
+    while (src < end) {
+      const ar = v128.load(src)
+      const ai = v128.load(src, 16)
+      const br = v128.load(src + fifth)
+      const bi = v128.load(src + fifth, 16)
+      const er = v128.load(src + 4 * fifth)
+      const ei = v128.load(src + 4 * fifth, 16)
+      const cr = v128.load(src + 2 * fifth)
+      const ci = v128.load(src + 2 * fifth, 16)
+      const dr = v128.load(src + 3 * fifth)
+      const di = v128.load(src + 3 * fifth, 16)
+      const beR = f32x4.add(br, er)
+      const beI = f32x4.add(bi, ei)
+      const cdR = f32x4.add(cr, dr)
+      const cdI = f32x4.add(ci, di)
+      const bmeR = f32x4.sub(br, er)
+      const bmeI = f32x4.sub(bi, ei)
+      const cmdR = f32x4.sub(cr, dr)
+      const cmdI = f32x4.sub(ci, di)
+      v128.store(out, f32x4.add(ar, f32x4.add(beR, cdR)))
+      v128.store(out, f32x4.add(ai, f32x4.add(beI, cdI)), 16)
+      const m1r = f32x4.add(ar, f32x4.add(f32x4.mul(c1, beR), f32x4.mul(c2, cdR)))
+      const m1i = f32x4.add(ai, f32x4.add(f32x4.mul(c1, beI), f32x4.mul(c2, cdI)))
+      const n1r = f32x4.add(f32x4.mul(s1, bmeR), f32x4.mul(s2, cmdR))
+      const n1i = f32x4.add(f32x4.mul(s1, bmeI), f32x4.mul(s2, cmdI))
+      const y1r = f32x4.add(m1r, n1i)
+      const y1i = f32x4.sub(m1i, n1r)
+      const y4r = f32x4.sub(m1r, n1i)
+      const y4i = f32x4.add(m1i, n1r)
+      v128.store(out + step, mulRe(y1r, y1i, w1r, w1i))
+      v128.store(out + step, mulIm(y1r, y1i, w1r, w1i), 16)
+      v128.store(out + 4 * step, mulRe(y4r, y4i, w4r, w4i))
+      v128.store(out + 4 * step, mulIm(y4r, y4i, w4r, w4i), 16)
+      const m2r = f32x4.add(ar, f32x4.add(f32x4.mul(c2, beR), f32x4.mul(c1, cdR)))
+      const m2i = f32x4.add(ai, f32x4.add(f32x4.mul(c2, beI), f32x4.mul(c1, cdI)))
+      const n2r = f32x4.sub(f32x4.mul(s2, bmeR), f32x4.mul(s1, cmdR))
+      const n2i = f32x4.sub(f32x4.mul(s2, bmeI), f32x4.mul(s1, cmdI))
+      const y2r = f32x4.add(m2r, n2i)
+      const y2i = f32x4.sub(m2i, n2r)
+      const y3r = f32x4.sub(m2r, n2i)
+      const y3i = f32x4.add(m2i, n2r)
+      v128.store(out + 2 * step, mulRe(y2r, y2i, w2r, w2i))
+      v128.store(out + 2 * step, mulIm(y2r, y2i, w2r, w2i), 16)
+      v128.store(out + 3 * step, mulRe(y3r, y3i, w3r, w3i))
+      v128.store(out + 3 * step, mulIm(y3r, y3i, w3r, w3i), 16)
+      src += 32
+      out += 32
+    }
+    dst += 5 * step
+  }
+}
+
+/**
+ * Four forward transforms of length n from `src` to `dst` (may be the same); s1 and s2 are scratch of n elements each.
+ * Stages alternate between s1 and dst so that the last one ends in dst.
+ */
+function transform(src: usize, dst: usize, s1: usize, s2: usize, plan: usize, n: i32): void {
+  const stages = load<i32>(plan)
+  let length = n
+  let s = 1
+  let from = src
+  for (let stage = 0; stage < stages; stage++) {
+    const radix = load<i32>(plan + (<usize>stage << 3), 4)
+    const twiddles = <usize>load<u32>(plan + (<usize>stage << 3), 8)
+    const m = length / radix
+    let to = ((stages - 1 - stage) & 1) == 0 ? dst : s1
+    if (to == from) to = s2
+    if (radix == 4) {
+      if (m == 1) radix4Last(from, to, s)
+      else radix4(from, to, twiddles, m, s)
+    } else if (radix == 2) radix2(from, to, twiddles, m, s)
+    else if (radix == 3) radix3(from, to, twiddles, m, s)
+    else radix5(from, to, twiddles, m, s)
+    from = to
+    length = m
+    s *= radix
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function zipLow(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+}
+
+// @ts-ignore: decorator
+@inline
+function zipHigh(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+}
+
+// @ts-ignore: decorator
+@inline
+function low64(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+}
+
+// @ts-ignore: decorator
+@inline
+function high64(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+}
+
+// @ts-ignore: decorator
+@inline
+/** Transposes four vectors and stores them `stride` bytes apart. */
+function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, stride: usize): void {
+  const ab0 = zipLow(a, b)
+  const ab1 = zipHigh(a, b)
+  const cd0 = zipLow(c, d)
+  const cd1 = zipHigh(c, d)
+  v128.store(to, low64(ab0, cd0))
+  v128.store(to + stride, high64(ab0, cd0))
+  v128.store(to + 2 * stride, low64(ab1, cd1))
+  v128.store(to + 3 * stride, high64(ab1, cd1))
+}
+
+// @ts-ignore: decorator
+@inline
+/** Loads four vectors `stride` bytes apart, transposes them and stores them `outStride` apart. */
+function moveTransposed(from: usize, stride: usize, to: usize, outStride: usize): void {
+  storeTransposed(
+    v128.load(from),
+    v128.load(from + stride),
+    v128.load(from + 2 * stride),
+    v128.load(from + 3 * stride),
+    to,
+    outStride,
+  )
+}
+
+// @ts-ignore: decorator
+@inline
+/** Half the sum (re) of Z[k] and the conjugate of Z[W-k], and so on: the spectra of the two real rows in one complex one. */
+function half(v: v128): v128 {
+  return f32x4.mul(v, f32x4.splat(0.5))
+}
+
+/**
+ * Row pass, forward: real rows to half spectra in blocks. Bands are multiples of 8 rows: rows y..y+3 are the real and
+ * y+4..y+7 the imaginary parts of four complex transforms. `scratch`: for each thread three times width elements.
+ */
+export function fftRows(
+  rowFrom: i32,
+  rowTo: i32,
+  src: usize,
+  spectrum: usize,
+  width: i32,
+  height: i32,
+  plan: usize,
+  scratch: usize,
+): void {
+  const bytes = <usize>width << 5
+  const a = ownScratch(scratch, 3 * bytes)
+  const b = a + bytes
+  const c = b + bytes
+  const stride = <usize>width << 2
+  const blockBytes = <usize>height << 5
+  const halfWidth = width >> 1
+  for (let y = rowFrom; y < rowTo; y += 8) {
+    const top = src + <usize>y * stride
+    for (let x = 0; x < width; x += 4) {
+      const from = top + (<usize>x << 2)
+      const to = a + (<usize>x << 5)
+      moveTransposed(from, stride, to, 32)
+      moveTransposed(from + 4 * stride, stride, to + 16, 32)
+    }
+    transform(a, a, b, c, plan, width)
+    let out = spectrum + (<usize>y << 5)
+    for (let k = 0; k <= halfWidth; k += 4) {
+      splitBlock(a, k, width, halfWidth, out)
+      out += blockBytes
+    }
+  }
+}
+
+/** Columns k..k+3 of eight rows: separates the pairs of rows and writes [re4 im4] for each row; columns past W/2 are zero. */
+function splitBlock(z: usize, k: i32, width: i32, halfWidth: i32, out: usize): void {
+  const zero = f32x4.splat(0)
+  let ar0 = zero, ar1 = zero, ar2 = zero, ar3 = zero
+  let ai0 = zero, ai1 = zero, ai2 = zero, ai3 = zero
+  let br0 = zero, br1 = zero, br2 = zero, br3 = zero
+  let bi0 = zero, bi1 = zero, bi2 = zero, bi3 = zero
+  for (let j = 0; j < 4; j++) {
+    const column = k + j
+    if (column > halfWidth) break
+    const p = z + (<usize>column << 5)
+    const q = z + (<usize>(column == 0 ? 0 : width - column) << 5)
+    const pr = v128.load(p)
+    const pi = v128.load(p, 16)
+    const qr = v128.load(q)
+    const qi = v128.load(q, 16)
+    const ar = half(f32x4.add(pr, qr))
+    const ai = half(f32x4.sub(pi, qi))
+    const br = half(f32x4.add(pi, qi))
+    const bi = half(f32x4.sub(qr, pr))
+    if (j == 0) { ar0 = ar; ai0 = ai; br0 = br; bi0 = bi }
+    else if (j == 1) { ar1 = ar; ai1 = ai; br1 = br; bi1 = bi }
+    else if (j == 2) { ar2 = ar; ai2 = ai; br2 = br; bi2 = bi }
+    else { ar3 = ar; ai3 = ai; br3 = br; bi3 = bi }
+  }
+  storeTransposed(ar0, ar1, ar2, ar3, out, 32)
+  storeTransposed(ai0, ai1, ai2, ai3, out + 16, 32)
+  storeTransposed(br0, br1, br2, br3, out + 128, 32)
+  storeTransposed(bi0, bi1, bi2, bi3, out + 144, 32)
+}
+
+/**
+ * Column pass: rows are blocks. Forward in either direction of the two-dimensional transform; `from` and `to` may be the
+ * same spectrum. `scratch`: for each thread two times height elements.
+ */
+export function fftColumns(
+  rowFrom: i32,
+  rowTo: i32,
+  from: usize,
+  to: usize,
+  height: i32,
+  plan: usize,
+  scratch: usize,
+): void {
+  const bytes = <usize>height << 5
+  const a = ownScratch(scratch, 2 * bytes)
+  for (let block = rowFrom; block < rowTo; block++) {
+    const at = <usize>block * bytes
+    transform(from + at, to + at, a, a + bytes, plan, height)
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+/** The spectrum row whose forward column transform is the inverse transform's row y. */
+function mirrored(y: i32, height: i32): i32 {
+  return y == 0 ? 0 : height - y
+}
+
+/**
+ * Row pass, inverse: half spectra to real rows, times `scale`. The column pass before it was a forward one, so row y is
+ * taken from row H - y. The inverse along x is the forward transform with real and imaginary parts swapped.
+ */
+export function fftRowsInverse(
+  rowFrom: i32,
+  rowTo: i32,
+  spectrum: usize,
+  dst: usize,
+  width: i32,
+  height: i32,
+  plan: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  const bytes = <usize>width << 5
+  const a = ownScratch(scratch, 3 * bytes)
+  const b = a + bytes
+  const c = b + bytes
+  const stride = <usize>width << 2
+  const blockBytes = <usize>height << 5
+  const halfWidth = width >> 1
+  for (let y = rowFrom; y < rowTo; y += 8) {
+    let block = spectrum
+    for (let k = 0; k <= halfWidth; k += 4) {
+      joinBlock(block, y, height, k, width, halfWidth, a, c)
+      block += blockBytes
+    }
+    transform(a, a, b, c, plan, width)
+    storeRows(a, dst + <usize>y * stride, width, stride, f32x4.splat(scale))
+  }
+}
+
+/** Z = A + iB of eight rows from columns k..k+3, swapped (im, re), at k and W - k. `t` is scratch of eight elements. */
+function joinBlock(block: usize, y: i32, height: i32, k: i32, width: i32, halfWidth: i32, z: usize, t: usize): void {
+  for (let half = 0; half < 2; half++) {
+    const row = y + 4 * half
+    const r0 = block + (<usize>mirrored(row, height) << 5)
+    const r1 = block + (<usize>mirrored(row + 1, height) << 5)
+    const r2 = block + (<usize>mirrored(row + 2, height) << 5)
+    const r3 = block + (<usize>mirrored(row + 3, height) << 5)
+    const to = t + <usize>(half * 128)
+    storeTransposed(v128.load(r0), v128.load(r1), v128.load(r2), v128.load(r3), to, 32)
+    storeTransposed(v128.load(r0, 16), v128.load(r1, 16), v128.load(r2, 16), v128.load(r3, 16), to + 16, 32)
+  }
+  for (let j = 0; j < 4; j++) {
+    const column = k + j
+    if (column > halfWidth) return
+    const at = t + (<usize>j << 5)
+    const ar = v128.load(at)
+    const ai = v128.load(at, 16)
+    const br = v128.load(at, 128)
+    const bi = v128.load(at, 144)
+    const p = z + (<usize>column << 5)
+    if (column == 0 || column == halfWidth) {
+      v128.store(p, br)
+      v128.store(p, ar, 16)
+      continue
+    }
+    const q = z + (<usize>(width - column) << 5)
+    v128.store(p, f32x4.add(ai, br))
+    v128.store(p, f32x4.sub(ar, bi), 16)
+    v128.store(q, f32x4.sub(br, ai))
+    v128.store(q, f32x4.add(ar, bi), 16)
+  }
+}
+
+/** Four complex transforms (swapped) to eight real rows. */
+function storeRows(z: usize, dst: usize, width: i32, stride: usize, scale: v128): void {
+  for (let x = 0; x < width; x += 4) {
+    const at = z + (<usize>x << 5)
+    const to = dst + (<usize>x << 2)
+    storeTransposed(
+      f32x4.mul(v128.load(at, 16), scale),
+      f32x4.mul(v128.load(at, 48), scale),
+      f32x4.mul(v128.load(at, 80), scale),
+      f32x4.mul(v128.load(at, 112), scale),
+      to,
+      stride,
+    )
+    storeTransposed(
+      f32x4.mul(v128.load(at), scale),
+      f32x4.mul(v128.load(at, 32), scale),
+      f32x4.mul(v128.load(at, 64), scale),
+      f32x4.mul(v128.load(at, 96), scale),
+      to + 4 * stride,
+      stride,
+    )
+  }
+}
+
+/** out = a × b. Rows are blocks of `height` elements; out may be a or b. */
+export function spectrumMultiply(rowFrom: i32, rowTo: i32, a: usize, b: usize, out: usize, height: i32): void {
+  const end = <usize>(rowTo * height) << 5
+  for (let at = <usize>(rowFrom * height) << 5; at < end; at += 32) {
+    const ar = v128.load(a + at)
+    const ai = v128.load(a + at, 16)
+    const br = v128.load(b + at)
+    const bi = v128.load(b + at, 16)
+    v128.store(out + at, mulRe(ar, ai, br, bi))
+    v128.store(out + at, mulIm(ar, ai, br, bi), 16)
+  }
+}
+
+/** out = conj(a) × b: the spectrum of the correlation of a with b. */
+export function spectrumConjugateMultiply(rowFrom: i32, rowTo: i32, a: usize, b: usize, out: usize, height: i32): void {
+  const end = <usize>(rowTo * height) << 5
+  for (let at = <usize>(rowFrom * height) << 5; at < end; at += 32) {
+    const ar = v128.load(a + at)
+    const ai = v128.load(a + at, 16)
+    const br = v128.load(b + at)
+    const bi = v128.load(b + at, 16)
+    v128.store(out + at, f32x4.add(f32x4.mul(ar, br), f32x4.mul(ai, bi)))
+    v128.store(out + at, f32x4.sub(f32x4.mul(ar, bi), f32x4.mul(ai, br)), 16)
+  }
+}
+
+/** out = |a|², imaginary part 0. */
+export function spectrumAbs2(rowFrom: i32, rowTo: i32, a: usize, out: usize, height: i32): void {
+  const end = <usize>(rowTo * height) << 5
+  const zero = f32x4.splat(0)
+  for (let at = <usize>(rowFrom * height) << 5; at < end; at += 32) {
+    const ar = v128.load(a + at)
+    const ai = v128.load(a + at, 16)
+    v128.store(out + at, f32x4.add(f32x4.mul(ar, ar), f32x4.mul(ai, ai)))
+    v128.store(out + at, zero, 16)
+  }
+}
