@@ -117,7 +117,7 @@ set_up() {
   for part in "$@"; do
     case $part in
       kernels)
-        [ -e "$root/appliance/build" ] || rm -f "$stamps/kernels"
+        [ -e "$root/appliance/build/kernels.wasm" ] || rm -f "$stamps/kernels"
         step kernels "$lock $(hash_of scripts/build-kernels.ts appliance/src/frames/kernels/assembly)" \
           'building the pixel kernels' build_kernels
         ;;
