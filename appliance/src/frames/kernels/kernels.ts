@@ -176,6 +176,57 @@ export interface Kernels {
     scratch: number,
   ): void
   atLeast(rowFrom: number, rowTo: number, plane: number, width: number, least: number): void
+  skyResidual(
+    rowFrom: number,
+    rowTo: number,
+    science: number,
+    level: number,
+    mask: number,
+    bits: number,
+    out: number,
+    width: number,
+  ): void
+  matchedFilter(
+    rowFrom: number,
+    rowTo: number,
+    residual: number,
+    rms: number,
+    taps: number,
+    radius: number,
+    out: number,
+    width: number,
+    height: number,
+    lines: number,
+    lineBytes: number,
+  ): void
+  starShapes(
+    starFrom: number,
+    starTo: number,
+    table: number,
+    residual: number,
+    labels: number,
+    rms: number,
+    variance: number,
+    perFlux: number,
+    width: number,
+    height: number,
+  ): void
+  starApertures(
+    starFrom: number,
+    starTo: number,
+    table: number,
+    residual: number,
+    labels: number,
+    mask: number,
+    rms: number,
+    variance: number,
+    perFlux: number,
+    radius: number,
+    width: number,
+    height: number,
+    bins: number,
+    binBytes: number,
+  ): void
 
   fftRows(
     rowFrom: number,
@@ -210,6 +261,100 @@ export interface Kernels {
   spectrumMultiply(rowFrom: number, rowTo: number, a: number, b: number, out: number, height: number): void
   spectrumConjugateMultiply(rowFrom: number, rowTo: number, a: number, b: number, out: number, height: number): void
   spectrumAbs2(rowFrom: number, rowTo: number, a: number, out: number, height: number): void
+
+  histogramUpper(
+    rowFrom: number,
+    rowTo: number,
+    data: number,
+    mask: number,
+    width: number,
+    center: number,
+    magnitude: number,
+    low: number,
+    high: number,
+    histograms: number,
+  ): void
+  histogramLower(
+    rowFrom: number,
+    rowTo: number,
+    data: number,
+    mask: number,
+    width: number,
+    center: number,
+    magnitude: number,
+    low: number,
+    high: number,
+    histograms: number,
+    upper: number,
+  ): void
+  rowSums(
+    rowFrom: number,
+    rowTo: number,
+    data: number,
+    mask: number,
+    width: number,
+    center: number,
+    low: number,
+    high: number,
+    sums: number,
+  ): void
+
+  convolveSeparable(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    height: number,
+    tapsX: number,
+    radiusX: number,
+    tapsY: number,
+    radiusY: number,
+    scratch: number,
+  ): void
+  padRepeat(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    height: number,
+    radiusX: number,
+    radiusY: number,
+  ): void
+  convolvePadded(
+    rowFrom: number,
+    rowTo: number,
+    padded: number,
+    dst: number,
+    width: number,
+    taps: number,
+    countX: number,
+    countY: number,
+  ): void
+
+  binMean(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    mask: number,
+    dst: number,
+    width: number,
+    height: number,
+    outWidth: number,
+    factor: number,
+  ): void
+  stretchBytes(
+    rowFrom: number,
+    rowTo: number,
+    src: number,
+    dst: number,
+    width: number,
+    black: number,
+    scale: number,
+    table: number,
+    entries: number,
+  ): void
 }
 
 /** A kernel that `Compute.rows` can share between threads. */

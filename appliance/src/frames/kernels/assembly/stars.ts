@@ -46,23 +46,15 @@ export function matchedFilter(
   const body = line + 64
   memory.fill(line, 0, lineBytes)
   for (let y = rowFrom; y < rowTo; y++) {
-    let x = 0
-    for (; x < width; x += 4) {
-      // The last step may read past the row; what it makes there is set to zero below.
-      const at = (<usize>x) << 2
-      let sum = f32x4.mul(finite4(loadRow(residual, y, height, width, at)), f32x4.splat(load<f32>(taps)))
-      for (let k = 1; k <= radius; k++) {
-        const pair = f32x4.add(
-          finite4(loadRow(residual, y - k, height, width, at)),
-          finite4(loadRow(residual, y + k, height, width, at)),
-        )
-        sum = f32x4.add(sum, f32x4.mul(pair, f32x4.splat(load<f32>(taps + ((<usize>k) << 2)))))
-      }
-      v128.store(body + at, sum)
+    for (let k = 0; k <= radius; k++) {
+      const above = y - k >= 0 ? residual + ((<usize>(y - k) * <usize>width) << 2) : 0
+      const below = k > 0 && y + k < height ? residual + ((<usize>(y + k) * <usize>width) << 2) : 0
+      const tap = load<f32>(taps + ((<usize>k) << 2))
+      if (above != 0) addRow(above, body, width, tap, k == 0)
+      if (below != 0) addRow(below, body, width, tap, false)
     }
-    for (let k = width; k < x + 16; k++) store<f32>(body + ((<usize>k) << 2), 0)
     const target = ((<usize>y * <usize>width) << 2)
-    x = 0
+    let x = 0
     for (; x + 4 <= width; x += 4) {
       const at = (<usize>x) << 2
       const v = acrossTaps(body + at, taps, radius)
@@ -76,11 +68,21 @@ export function matchedFilter(
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function loadRow(plane: usize, y: i32, height: i32, width: i32, at: usize): v128 {
-  if (y < 0 || y >= height) return f32x4.splat(0)
-  return v128.load(plane + ((<usize>y * <usize>width) << 2) + at)
+/** line = or += tap · row; NaN counts as 0. */
+function addRow(row: usize, line: usize, width: i32, tap: f32, fresh: bool): void {
+  const tap4 = f32x4.splat(tap)
+  let x = 0
+  for (; x + 4 <= width; x += 4) {
+    const at = (<usize>x) << 2
+    const v = f32x4.mul(finite4(v128.load(row + at)), tap4)
+    v128.store(line + at, fresh ? v : f32x4.add(v128.load(line + at), v))
+  }
+  for (; x < width; x++) {
+    const at = (<usize>x) << 2
+    const raw = load<f32>(row + at)
+    const v = raw == raw ? raw * tap : 0
+    store<f32>(line + at, fresh ? v : load<f32>(line + at) + v)
+  }
 }
 
 // @ts-ignore: decorator
