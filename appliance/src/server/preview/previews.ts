@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import { join, sep } from 'node:path'
 import { type PreviewQuery, previewWidths } from '../../contract/api.ts'
 import type { FrameRecord } from '../../contract/records.ts'
 import { type Offload, offloadToWorker, taskIn } from '../../frames/offload.ts'
+import { resolveInside } from '../files.ts'
 import { Refusal } from '../refusal.ts'
 import type * as task from './task.ts'
 
@@ -28,6 +28,7 @@ export function openPreviews(folder: string, startWorker: () => Offload = () => 
   async function getOrDraw(name: string, path: string, width: number, query: PreviewQuery): Promise<Uint8Array> {
     const known = await readFile(join(cache, name)).catch(() => undefined)
     if (known) return known
+    await resolveInside(folder, path)
     worker ??= startWorker()
     const drawn = await worker.run(drawPreview, { folder, path, width, stretch: query.stretch })
     await keep(name, drawn)
@@ -50,7 +51,7 @@ export function openPreviews(folder: string, startWorker: () => Offload = () => 
       const same = underWay.get(name)
       if (same) return same
       if (underWay.size >= waitingLimit) throw new Refusal(503, 'preview/busy', 'too many pictures wait: try again', 2)
-      const work = getOrDraw(name, path, width, query).catch(explain)
+      const work = getOrDraw(name, path, width, query).catch((error: unknown) => explain(error, folder))
       underWay.set(name, work)
       return work.finally(() => underWay.delete(name))
     },
@@ -60,12 +61,11 @@ export function openPreviews(folder: string, startWorker: () => Offload = () => 
   }
 }
 
-function explain(error: unknown): never {
-  if (error instanceof NightjarError) throw error
+/** A file that cannot be drawn is the file's fault: says so without telling where the data folder is. */
+function explain(error: unknown, folder: string): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'ENOENT') throw new Refusal(404, 'preview/gone', 'the file of this frame is no longer on the disk')
-  if (code.startsWith('fits/')) throw new Refusal(422, code, (error as Error).message)
-  throw error
+  if (!code.startsWith('fits/')) throw error
+  throw new Refusal(422, code, (error as Error).message.replaceAll(folder + sep, ''))
 }
 
 /** Removes the oldest pictures above the limit. */
