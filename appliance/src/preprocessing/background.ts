@@ -87,7 +87,10 @@ function fillMissing(mesh: Mesh): Mesh {
   const good = Array.from(mesh.level.keys()).filter((i) => !Number.isNaN(mesh.level[i]!))
   if (good.length === mesh.level.length) return mesh
   if (good.length === 0) {
-    throw new NightjarError('background/empty', 'no part of the frame has unmasked pixels: check the mask and the frame')
+    throw new NightjarError(
+      'background/empty',
+      'no part of the frame has unmasked pixels: check the mask and the frame',
+    )
   }
   const fill = (values: Float64Array): Float64Array =>
     values.map((value, i) => (Number.isNaN(value) ? nearestMean(mesh.columns, good, values, i) : value))
