@@ -161,7 +161,7 @@ export class SimulatedDevice implements ServedDevice {
     if (!property?.onNew || !(property.always || this.#connected)) return
     const { definition } = property
     if (definition.kind === 'light' || definition.kind === 'blob') return
-    if (definition.kind !== message.kind || message.kind === 'blob') return
+    if (definition.kind !== message.kind) return
     const values: Values<string | number | boolean> = Object.fromEntries(
       message.elements.map((item) => [item.name, item.value]),
     )
