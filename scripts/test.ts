@@ -66,6 +66,7 @@ async function runTests(filters: readonly string[]): Promise<Tally> {
     const vitest = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...args], {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
+      env: process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' },
     })
     vitest.on('close', resolve)
   })
