@@ -108,6 +108,30 @@ export type DestinationSettings = Static<typeof DestinationSettings>
 export const ForwardingSettings = Type.Object({ destinations: Type.Array(DestinationSettings, { maxItems: 16 }) }, only)
 export type ForwardingSettings = Static<typeof ForwardingSettings>
 
+/** How many frames make a master; 0 leaves that kind out. */
+export const CalibrationSettings = Type.Object(
+  {
+    biasFrames: Type.Integer({ minimum: 0, maximum: 200 }),
+    darkFrames: Type.Integer({ minimum: 0, maximum: 200, description: 'For each exposure time' }),
+    flatFrames: Type.Integer({ minimum: 0, maximum: 200, description: 'For each filter' }),
+    flatSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 60 }),
+  },
+  only,
+)
+export type CalibrationSettings = Static<typeof CalibrationSettings>
+
+export const ReferenceSettings = Type.Object(
+  {
+    frames: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      description: 'How many good frames of a field make its reference; nothing is searched for before',
+    }),
+  },
+  only,
+)
+export type ReferenceSettings = Static<typeof ReferenceSettings>
+
 export const StorageSettings = Type.Object(
   {
     minimumFreeBytes: Type.Number({ minimum: 0, description: 'No exposure starts with less disk space than this' }),
@@ -123,6 +147,8 @@ export const Settings = Type.Object(
     devices: Type.Object({ mount: DeviceSettings, camera: DeviceSettings }, only),
     fields: Type.Array(FieldSettings, { maxItems: 1000 }),
     camera: CameraSettings,
+    calibration: CalibrationSettings,
+    references: ReferenceSettings,
     curation: CurationSettings,
     catalog: CatalogSettings,
     forwarding: ForwardingSettings,
@@ -145,6 +171,8 @@ export const defaultSettings: Settings = {
     pixelMicrometres: 3.76,
     focalLengthMillimetres: 500,
   },
+  calibration: { biasFrames: 9, darkFrames: 9, flatFrames: 9, flatSeconds: 2 },
+  references: { frames: 8 },
   curation: { autoValidateProbability: 0.9 },
   catalog: { matchRadiusArcsec: 2 },
   forwarding: { destinations: [] },
