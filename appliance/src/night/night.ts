@@ -275,7 +275,7 @@ export function createNight(deps: NightDeps): Night {
       if (phase === 'closed') return { ok: true }
       stopping?.abort(`stopped by ${by}`)
       await running
-      return phase === 'closed' ? { ok: true } : { ok: false, reason: doing }
+      return this.phase === 'closed' ? { ok: true } : { ok: false, reason: doing }
     },
     finished: () => running,
     async [Symbol.asyncDispose]() {

@@ -8,9 +8,12 @@ export const retryLimits = { attempts: 3, firstWaitMs: 2_000 } as const
 /** No more frames are taken while this many jobs wait: the camera waits for the pipeline, not the other way round. */
 export const queueLimit = 12
 
+const pollMs = 200
+const idleMs = 60_000
+
 /** Takes jobs from the journal and gives them to the stages: pixels in one lane, the network in another. */
-export interface Pipeline {
-  /** Jobs waiting or running, forwarding aside. */
+export interface Pipeline extends Disposable {
+  /** Jobs waiting, forwarding aside. */
   readonly waiting: number
   readonly running: number
   /** Resolves when the queue has room for another frame. */
@@ -24,16 +27,31 @@ export interface Pipeline {
 interface Lane {
   readonly stages: readonly Stage[]
   running: number
+  /** Ends the lane's rest: something was committed. */
+  wake: AbortController
 }
 
 /** Stages are tried last first, so a frame that is nearly an alert goes before one that was just taken. */
 export function createPipeline(store: Store, clock: Clock, stages: readonly Stage[]): Pipeline {
-  const network: Lane = { stages: stages.filter((stage) => stage.name === 'forwarding'), running: 0 }
-  const pixels: Lane = { stages: stages.filter((stage) => stage.name !== 'forwarding').reverse(), running: 0 }
-  const pollMs = 200
+  const lane = (own: (stage: Stage) => boolean): Lane => ({
+    stages: stages.filter(own).reverse(),
+    running: 0,
+    wake: new AbortController(),
+  })
+  const network = lane((stage) => stage.name === 'forwarding')
+  const pixels = lane((stage) => stage.name !== 'forwarding')
+  const lanes = [pixels, network]
+  const subscription = store.subscribe(wakeAll)
 
-  function next(lane: Lane): { stage: Stage; job: Job } | undefined {
-    for (const stage of lane.stages) {
+  function wakeAll(): void {
+    for (const one of lanes) {
+      one.wake.abort()
+      one.wake = new AbortController()
+    }
+  }
+
+  function next({ stages }: Lane): { stage: Stage; job: Job } | undefined {
+    for (const stage of stages) {
       const job = store.nextJob(stage.name, clock.now())
       if (job) return { stage, job }
     }
@@ -57,18 +75,23 @@ export function createPipeline(store: Store, clock: Clock, stages: readonly Stag
   function recordFailure(stage: Stage, job: Job, reason: string): void {
     const attempt = job.attempts + 1
     const givenUp = attempt >= retryLimits.attempts
-    store.commit(clock.now(), (tx) => {
+    const nowMs = clock.now()
+    store.commit(nowMs, (tx) => {
       tx.event('stage.failed', { stage: stage.name, subject: job.subject, attempt, reason, givenUp })
       if (givenUp) tx.giveUpJob(job.jobId, reason)
-      else tx.retryJob(job.jobId, clock.now() + retryLimits.firstWaitMs * 2 ** job.attempts)
+      else tx.retryJob(job.jobId, nowMs + retryLimits.firstWaitMs * 2 ** job.attempts)
     })
   }
 
+  /** Until the next job is due, or something is committed. */
+  async function rest(lane: Lane): Promise<void> {
+    const due = lane.stages.flatMap((stage) => store.nextJobAtMs(stage.name) ?? [])
+    const ms = Math.max(0, Math.min(idleMs, ...due.map((atMs) => atMs - clock.now())))
+    await clock.sleep(ms, lane.wake.signal).catch(() => undefined)
+  }
+
   async function runLane(lane: Lane, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (await step(lane)) continue
-      await clock.sleep(pollMs, signal).catch(() => undefined)
-    }
+    while (!signal.aborted) if (!(await step(lane))) await rest(lane)
   }
 
   const waiting = (): number => pixels.stages.reduce((sum, stage) => sum + store.jobCounts(stage.name).waiting, 0)
@@ -85,9 +108,11 @@ export function createPipeline(store: Store, clock: Clock, stages: readonly Stag
       return pixels.running
     },
     room: (signal) => until(() => waiting() < queueLimit, signal),
-    idle: (signal) => until(() => !next(pixels) && !next(network) && pixels.running + network.running === 0, signal),
+    idle: (signal) => until(() => lanes.every((one) => one.running === 0 && !next(one)), signal),
     async run(signal) {
-      await Promise.all([runLane(pixels, signal), runLane(network, signal)])
+      signal.addEventListener('abort', wakeAll, { once: true })
+      await Promise.all(lanes.map((one) => runLane(one, signal)))
     },
+    [Symbol.dispose]: () => subscription[Symbol.dispose](),
   }
 }

@@ -1,0 +1,108 @@
+import { statfsSync } from 'node:fs'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
+import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
+import type { Random } from '@nightjar/firmware-bridge/random.ts'
+import { createCatalogStage } from './catalog/run.ts'
+import type { Settings } from './contract/config.ts'
+import { giveLabel } from './curation/giveLabel.ts'
+import { createCurationStage } from './curation/run.ts'
+import { createDetectionStage } from './detection/run.ts'
+import { createDifferencingStage } from './differencing/run.ts'
+import type { Destination } from './forwarding/destination.ts'
+import { createForwardingStage } from './forwarding/run.ts'
+import type { Offload } from './frames/offload.ts'
+import { createNight, type Night } from './night/night.ts'
+import { createPipeline } from './night/pipeline.ts'
+import { tonightState } from './night/tonight.ts'
+import type { Site } from './observations/ephemeris.ts'
+import { adoptFrames } from './observatory/adopt.ts'
+import { defaultGateLimits } from './observatory/gate.ts'
+import { buildMasters } from './preprocessing/buildMasters.ts'
+import { createPreprocessingStage } from './preprocessing/run.ts'
+import type { Daemon } from './server/daemon.ts'
+import { openStore } from './store/openStore.ts'
+
+export const version = '0.1.0'
+
+/** What a daemon is made of. Everything that touches the world is handed in, so a virtual night is the same daemon. */
+export interface DaemonParts {
+  /** The data folder. */
+  readonly folder: string
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly random: Random
+  readonly mount: Mount
+  readonly camera: Camera
+  readonly offload: Offload
+  readonly destinations: readonly Destination[]
+  readonly simulated: boolean
+  /** The shipped star catalogue. */
+  readonly cataloguePath: string
+}
+
+export interface RunningDaemon extends Daemon, AsyncDisposable {
+  readonly night: Night
+  /** Resolves when no job is due. */
+  idle(): Promise<void>
+}
+
+/** Opens the store, takes up unfinished work and runs the pipeline. The night waits for `startNight`. */
+export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
+  const { clock, random, settings, offload, mount, camera } = parts
+  const store = openStore(parts.folder)
+  const site: Site = settings.site
+  const current = (): Settings => settings
+  const deps = { store, clock, offload, settings: current }
+  const pipeline = createPipeline(store, clock, [
+    createPreprocessingStage({ ...deps, cataloguePath: parts.cataloguePath }),
+    createDifferencingStage(deps),
+    createDetectionStage(deps),
+    createCurationStage(deps),
+    createCatalogStage({ ...deps, pipelineVersion: version }),
+    createForwardingStage({ store, clock, random, destinations: parts.destinations }),
+  ])
+  const night = createNight({
+    store,
+    clock,
+    site,
+    simulated: parts.simulated,
+    fields: settings.fields,
+    calibration: settings.calibration,
+    limits: { ...defaultGateLimits, minDiskFreeBytes: settings.storage.minimumFreeBytes },
+    mount,
+    camera,
+    pipeline,
+    buildMasters: (nightId) => buildMasters(deps, nightId),
+    diskFreeBytes: () => diskFreeBytes(parts.folder),
+  })
+  store.commit(clock.now(), (tx) => tx.event('daemon.started', { version, resumedJobs: store.resumedJobs }))
+  await clock.during(adoptFrames(store, clock.now()))
+  const stopping = new AbortController()
+  const running = pipeline.run(stopping.signal)
+  return {
+    version,
+    store,
+    clock,
+    night,
+    tonight: () => tonightState(night),
+    startNight: async (by) => night.start(by),
+    stopNight: (by) => night.stop(by),
+    label: (detectionId, label, by) => giveLabel(store, clock, detectionId, label, by),
+    idle: () => pipeline.idle(),
+    async [Symbol.asyncDispose]() {
+      await night[Symbol.asyncDispose]()
+      stopping.abort()
+      await running
+      store.commit(clock.now(), (tx) => tx.event('daemon.stopped', { reason: 'asked to stop' }))
+      pipeline[Symbol.dispose]()
+      await offload[Symbol.asyncDispose]()
+      store[Symbol.dispose]()
+    },
+  }
+}
+
+function diskFreeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
+}
