@@ -12,7 +12,7 @@ import { full } from './database.ts'
 
 /** Ends the name of a file that is not whole yet. */
 export const partSuffix = '.part'
-const safeName = /^[A-Za-z0-9._-]{1,120}$/
+const safeName = /^(?!\.+$)[A-Za-z0-9._-]{1,120}$/
 
 export interface OpenFile {
   write(bytes: Uint8Array): Promise<void>
@@ -144,7 +144,7 @@ async function writeWhole(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Ar
 function checkName(path: string): void {
   const name = basename(path)
   if (safeName.test(name) && !name.endsWith(partSuffix)) return
-  const rule = '1 to 120 letters, digits, dots, dashes or underscores, not ending in .part'
+  const rule = '1 to 120 letters, digits, dots, dashes or underscores, not only dots, not ending in .part'
   throw new NightjarError('files/name', `${JSON.stringify(name)} cannot be a file name here: ${rule}`)
 }
 
