@@ -82,7 +82,7 @@ function tonightOf(store: Store, clock: Clock, phase: TonightState['phase']): To
       mount: { name: 'EQ6-R Pro', connected: true, ageMs: 400, summary: exposing ? 'Tracking' : 'Parked' },
       camera: { name: 'ASI2600MM', connected: true, ageMs: 900, summary: exposing ? 'Exposing at −10.0 °C' : 'Cooled' },
     },
-    pointing: { raDeg: 53.4, decDeg: 12.14, altitudeDeg: 58.4, azimuthDeg: 138.2, fieldId: 'ngc1365' },
+    pointing: { raDeg: 53.4, decDeg: 12.14, altitudeDeg: 64.7, azimuthDeg: 186.0, fieldId: 'ngc1365' },
     ...(exposing && { exposure: { frameId: 'f-next', seconds: 60, remainingSeconds } }),
     frames: { expected: 96, captured: counts.captured, calibrated: counts.calibrated, rejected: counts.rejected },
     queue: { waiting: 2, running: 1, limit: 16 },
