@@ -68,6 +68,10 @@ describe('the command line', () => {
     expect(loud.err).toContain('main.test.ts')
   })
 
+  it('tells a wrong call from a failure', async () => {
+    expect((await run(['diff'], failing(new NightjarError('cli/usage', 'name two images')))).status).toBe(2)
+  })
+
   it('takes a wrong option for a wrong call', async () => {
     const wrong = Object.assign(new TypeError("Unknown option '--jsn'"), { code: 'ERR_PARSE_ARGS_UNKNOWN_OPTION' })
     expect(await run(['diff'], failing(wrong))).toEqual({

@@ -67,9 +67,10 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   }
 }
 
-/** `parseArgs` of node:util throws these for an option that does not exist or lacks its value. */
+/** A command says `cli/usage`; `parseArgs` of node:util throws its own for an option that does not exist or lacks its value. */
 function isUsageError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  if (!(error instanceof Error && 'code' in error)) return false
+  return error.code === 'cli/usage' || String(error.code).startsWith('ERR_PARSE_ARGS')
 }
 
 /** One line for people; the stack too when it was asked for. */

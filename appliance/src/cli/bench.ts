@@ -1,0 +1,131 @@
+import { access, mkdir, writeFile } from 'node:fs/promises'
+import { cpus, totalmem } from 'node:os'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { BenchRow } from '../contract/bench.ts'
+
+/** What a room's `benchmark.ts` offers under the name given in `benchmarks`. */
+type Benchmark = (options: { readonly quality: boolean }) => Promise<readonly BenchRow[]>
+
+const appliance = new URL('../', import.meta.url)
+const bridge = new URL('../../../firmware-bridge/src/', import.meta.url)
+
+/** Room → the file that measures it and the function there. Loaded only when asked for. */
+const benchmarks: Readonly<Record<string, { readonly file: URL; readonly name: string }>> = {
+  indi: { file: new URL('indi/benchmark.ts', bridge), name: 'benchIndi' },
+  frames: { file: new URL('frames/benchmark.ts', appliance), name: 'benchFrames' },
+  store: { file: new URL('store/benchmark.ts', appliance), name: 'benchStore' },
+  preprocessing: { file: new URL('preprocessing/benchmark.ts', appliance), name: 'benchPreprocessing' },
+  differencing: { file: new URL('differencing/benchmark.ts', appliance), name: 'benchDifferencing' },
+  server: { file: new URL('server/benchmark.ts', appliance), name: 'benchServer' },
+}
+
+export const help = `Usage: nightjar bench [ROOM…] [--quality] [--json] [--write-docs]
+
+Measures each room, or only those named, and a named peer beside it in the same call. Times are medians.
+
+  --quality      also measure how good the results are, not only how fast
+  --json         print one JSON array of {room, figure, value, unit, threads, frame, peer, peerValue, ratio, n}
+  --write-docs   write docs/benchmarks.md
+
+Rooms: ${Object.keys(benchmarks).join(', ')}`
+
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      quality: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      'write-docs': { type: 'boolean', default: false },
+    },
+  })
+  const rows: BenchRow[] = []
+  for (const room of roomsToMeasure(positionals)) {
+    const measure = await load(room)
+    if (measure) rows.push(...(await measure({ quality: values.quality })))
+    else process.stderr.write(`bench: ${room} has nothing to measure yet\n`)
+  }
+  process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : formatTable(rows))
+  if (values['write-docs']) await writeDocument(rows)
+  return 0
+}
+
+function roomsToMeasure(asked: readonly string[]): readonly string[] {
+  for (const room of asked) {
+    if (!Object.hasOwn(benchmarks, room)) {
+      const known = Object.keys(benchmarks).join(', ')
+      throw new NightjarError('cli/usage', `there is no benchmark of "${room}"; there are: ${known}`)
+    }
+  }
+  return asked.length > 0 ? asked : Object.keys(benchmarks)
+}
+
+async function load(room: string): Promise<Benchmark | undefined> {
+  const { file, name } = benchmarks[room] ?? {}
+  if (!file || !name) return undefined
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) return undefined
+  const measure = ((await import(file.href)) as Record<string, unknown>)[name]
+  if (typeof measure !== 'function') {
+    throw new NightjarError('bench/missing', `${fileURLToPath(file)} exports no function ${name}`)
+  }
+  return measure as Benchmark
+}
+
+const headings = ['room', 'figure', 'frame', 'threads', 'value', 'unit', 'peer', 'peer value', 'ratio', 'n'] as const
+const numeric = new Set<string>(['threads', 'value', 'peer value', 'ratio', 'n'])
+
+/** Three significant digits, never in powers of ten. */
+export function formatNumber(value: number | null): string {
+  if (value === null) return ''
+  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
+  return value.toFixed(Math.min(digits, 6))
+}
+
+function cellsOf(row: BenchRow): string[] {
+  const measured = [String(row.threads), formatNumber(row.value), row.unit]
+  const peer = [row.peer ?? '', formatNumber(row.peerValue), formatNumber(row.ratio)]
+  return [row.room, row.figure, row.frame ?? '', ...measured, ...peer, String(row.n)]
+}
+
+/** For people: one line a figure, columns aligned, numbers to the right. */
+export function formatTable(rows: readonly BenchRow[]): string {
+  const table = [[...headings] as string[], ...rows.map(cellsOf)]
+  const widths = headings.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)))
+  const align = (cell: string, column: number): string => {
+    const width = widths[column] ?? 0
+    return numeric.has(headings[column] ?? '') ? cell.padStart(width) : cell.padEnd(width)
+  }
+  return table.map((cells) => `${cells.map(align).join('  ').trimEnd()}\n`).join('')
+}
+
+/** docs/benchmarks.md. */
+export function formatDocument(rows: readonly BenchRow[], machine: string): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`
+  const rule = headings.map((heading) => (numeric.has(heading) ? '---:' : '---'))
+  return `# Benchmarks
+
+Made by \`scripts/bench --write-docs\` on ${machine}.
+Each value is the median of n runs; a peer ran in the same call on the same machine, and ratio is value / peer value, so that
+below 1 Nightjar is the quicker or smaller one. A peer that was not installed is named with the command that installs it.
+
+${line(headings)}${line(rule)}${rows.map((row) => line(cellsOf(row))).join('')}`
+}
+
+async function writeDocument(rows: readonly BenchRow[]): Promise<void> {
+  const file = fileURLToPath(new URL('../../../docs/benchmarks.md', import.meta.url))
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, formatDocument(rows, describeMachine()))
+}
+
+function describeMachine(): string {
+  const all = cpus()
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return `${all.length} × ${all[0]?.model.trim() ?? 'CPU'}, ${memory} GiB of memory, Node ${process.version}`
+}
