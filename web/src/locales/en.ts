@@ -139,7 +139,7 @@ export const en = {
   'review.position': 'Position',
   'review.seen': 'Seen',
   'review.field': 'Frame',
-  'review.judge': 'Judged by',
+  'review.judgedBy': 'by {model}',
   'review.flags': 'Flags',
   'review.empty': 'All judged',
   'review.emptyText': 'New detections arrive here as frames are searched.',
