@@ -10,7 +10,8 @@ import pg from 'pg'
 
 /**
  * A PostgreSQL server of our own in one folder, on a unix socket that only this user reaches: for tests, and for a central
- * beside a single appliance. As root it runs as the user `postgres`, as PostgreSQL demands.
+ * beside a single appliance. As root it runs as the user `postgres`, as PostgreSQL demands, who must be able to reach the
+ * folder.
  */
 
 const packages = 'postgresql and postgresql-15-q3c'
