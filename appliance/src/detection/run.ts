@@ -28,8 +28,13 @@ function judge({ store, clock }: DetectionDeps, job: Job): void {
   if (!frame) throw new NightjarError('detection/unknown', `frame ${job.subject} is not stored`)
   const candidates = JSON.parse(readFileSync(join(store.folder, candidatesPath(frame)), 'utf8')) as StoredCandidate[]
   const scored = candidates.map((candidate, index) => detectionOf(frame, candidate, index, clock.now()))
-  const kept = scored.filter((detection) => detection !== undefined && detection.probability >= keepProbability) as DetectionRecord[]
-  const best = kept.reduce<DetectionRecord | undefined>((a, b) => (a && a.probability >= b.probability ? a : b), undefined)
+  const kept = scored.filter(
+    (detection) => detection !== undefined && detection.probability >= keepProbability,
+  ) as DetectionRecord[]
+  const best = kept.reduce<DetectionRecord | undefined>(
+    (a, b) => (a && a.probability >= b.probability ? a : b),
+    undefined,
+  )
   store.commit(clock.now(), (tx) => {
     for (const detection of kept) tx.putDetection(detection)
     tx.updateFrame(frame.frameId, { state: 'scored' })
@@ -46,7 +51,12 @@ function judge({ store, clock }: DetectionDeps, job: Job): void {
 }
 
 /** A candidate without a place on the sky cannot become an alert; it is not a detection. */
-function detectionOf(frame: FrameRecord, candidate: StoredCandidate, index: number, nowMs: number): DetectionRecord | undefined {
+function detectionOf(
+  frame: FrameRecord,
+  candidate: StoredCandidate,
+  index: number,
+  nowMs: number,
+): DetectionRecord | undefined {
   if (candidate.raDeg === undefined || candidate.decDeg === undefined || candidate.scorr <= 0) return undefined
   const { probability, class: judged } = scoreCandidate(candidate)
   const magnitude = magnitudeOf(frame, candidate)
@@ -73,7 +83,10 @@ function detectionOf(frame: FrameRecord, candidate: StoredCandidate, index: numb
 }
 
 /** m = zero point − 2.5 log₁₀ flux, with the error of the flux alone: 2.5/ln 10 · σ/F. */
-function magnitudeOf(frame: FrameRecord, { fluxAdu, fluxErrorAdu }: StoredCandidate): { mag?: number; magError?: number } {
+function magnitudeOf(
+  frame: FrameRecord,
+  { fluxAdu, fluxErrorAdu }: StoredCandidate,
+): { mag?: number; magError?: number } {
   const zeroPoint = frame.quality?.zeroPointMag
   if (zeroPoint === undefined || fluxAdu <= 0) return {}
   return { mag: zeroPoint - 2.5 * Math.log10(fluxAdu), magError: (1.0857 * fluxErrorAdu) / fluxAdu }

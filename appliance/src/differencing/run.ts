@@ -46,7 +46,12 @@ async function run(deps: DifferencingDeps, job: Job): Promise<void> {
   return gather(deps, job, frame)
 }
 
-async function difference(deps: DifferencingDeps, job: Job, frame: FrameRecord, reference: ReferenceRecord): Promise<void> {
+async function difference(
+  deps: DifferencingDeps,
+  job: Job,
+  frame: FrameRecord,
+  reference: ReferenceRecord,
+): Promise<void> {
   const { store, clock, offload } = deps
   const found = await clock.during(
     offload.run(differenceFiles, {
@@ -60,7 +65,12 @@ async function difference(deps: DifferencingDeps, job: Job, frame: FrameRecord, 
   store.commit(clock.now(), (tx) => {
     tx.updateFrame(frame.frameId, { state: 'differenced' })
     const { referenceId } = reference
-    tx.event('candidates.found', { frameId: frame.frameId, referenceId, candidates: found.candidates, engine: found.engine })
+    tx.event('candidates.found', {
+      frameId: frame.frameId,
+      referenceId,
+      candidates: found.candidates,
+      engine: found.engine,
+    })
     tx.job('detection', frame.frameId)
     tx.finishJob(job.jobId)
   })
@@ -72,7 +82,13 @@ async function gather(deps: DifferencingDeps, job: Job, frame: FrameRecord): Pro
   const wanted = deps.settings().references.frames
   const good = store
     .frames({ fieldId: frame.fieldId, type: 'light', limit: recentFrames })
-    .filter((other) => other.filter === frame.filter && other.calibratedPath && other.quality?.grade === 'good' && other.quality.solved)
+    .filter(
+      (other) =>
+        other.filter === frame.filter &&
+        other.calibratedPath &&
+        other.quality?.grade === 'good' &&
+        other.quality.solved,
+    )
   if (good.length < wanted) return store.commit(clock.now(), (tx) => tx.finishJob(job.jobId))
   const inputs = good.sort((a, b) => a.capturedAtMs - b.capturedAtMs).slice(0, wanted)
   const referenceId = `${frame.fieldId}-${frame.filter}-${inputs.at(-1)?.frameId}`

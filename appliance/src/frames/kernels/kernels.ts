@@ -148,6 +148,34 @@ export interface Kernels {
   ): void
 
   // Background, stars, calibration and stacking: see the files of preprocessing with these names.
+  calibrateRows(
+    rowFrom: number,
+    rowTo: number,
+    raw: number,
+    bias: number,
+    dark: number,
+    flat: number,
+    defects: number,
+    mask: number,
+    out: number,
+    variance: number,
+    width: number,
+    darkScale: number,
+    perAdu: number,
+    readVariance: number,
+    saturation: number,
+  ): void
+  stackClipped(
+    rowFrom: number,
+    rowTo: number,
+    table: number,
+    factors: number,
+    count: number,
+    out: number,
+    width: number,
+    kappa: number,
+    scratch: number,
+  ): void
   meshStatistics(
     rowFrom: number,
     rowTo: number,
