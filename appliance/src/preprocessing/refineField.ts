@@ -1,0 +1,263 @@
+import { pixelToSky, type Wcs } from '../frames/wcs.ts'
+import type { CatalogueStar } from '../observations/starCatalogue.ts'
+import { verdictOf } from './chance.ts'
+import { type FieldFit, fitField, onPlane, planeAt, planeAtCentre, termsOf, wcsOfFit } from './fieldFit.ts'
+import { PointGrid } from './pointGrid.ts'
+import type { SkyCatalogue } from './solve.ts'
+
+/** A star of the frame and the catalogue star that it is. */
+export interface Match {
+  readonly star: number
+  readonly mag: number
+}
+
+export interface RefinedField {
+  readonly wcs: Wcs
+  readonly matches: readonly Match[]
+  readonly rmsPixels: number
+  /** log10 of the chance that unrelated stars agree as well. */
+  readonly logChance: number
+}
+
+interface FrameStars {
+  readonly x: Float64Array
+  readonly y: Float64Array
+}
+
+/** Pairs of star numbers, the catalogue's places and the residuals of the fit that matched them. */
+interface Pairs {
+  readonly stars: number[]
+  readonly catalogued: number[]
+  readonly residualPixels: number[]
+}
+
+const leastMatched = 6
+/** Bending is fitted only with this many stars. */
+const leastForOrder = { 2: 40, 3: 40 } as const
+/** A higher order must take this share off the rms. */
+const worthwhile = 0.93
+const acceptedLogChance = -15
+
+/**
+ * Improves a first linear fit: matches all stars, fits, clips, and repeats with a shrinking radius; then tries quadratic
+ * and cubic distortion. Undefined when the stars do not agree beyond chance.
+ */
+export function refineField(
+  stars: FrameStars,
+  width: number,
+  height: number,
+  startPlane: Wcs,
+  start: FieldFit,
+  catalogue: SkyCatalogue,
+): RefinedField | undefined {
+  const radiusDeg = 0.53 * Math.hypot(width, height) * scaleOf(start)
+  const middle = planeAtCentre(startPlane, start)
+  const known = catalogue.starsNear(middle.raDeg, middle.decDeg, radiusDeg, { max: 3000 })
+  const field = new Field(stars, width, height, known)
+  let state: { plane: Wcs; fit: FieldFit } | undefined = { plane: startPlane, fit: start }
+  let radius = Math.max(4, 0.005 * Math.hypot(width, height))
+  for (let round = 0; round < 12; round++) {
+    const pairs: Pairs = field.match(state.plane, state.fit, radius)
+    if (pairs.stars.length < leastMatched) return undefined
+    // While the circle shrinks a bent fit keeps the corners; how many terms stay is decided at the end.
+    const order = pairs.stars.length >= 40 ? 3 : pairs.stars.length >= 20 ? 2 : 1
+    const next = field.fit(state.plane, pairs, order)
+    if (!next) return undefined
+    state = next
+    const typical = median(pairs.residualPixels)
+    const shrunk = Math.max(1.2, Math.min(0.7 * radius, 5 * typical))
+    if (round > 3 && Math.abs(shrunk - radius) < 0.05 * radius) break
+    radius = Math.max(shrunk, 1.2)
+  }
+  return field.judge(field.simplest(state.plane, state.fit, radius), radius)
+}
+
+function scaleOf(fit: FieldFit): number {
+  return Math.sqrt(Math.abs(fit.xi[1]! * fit.eta[2]! - fit.xi[2]! * fit.eta[1]!)) / fit.unit
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[sorted.length >> 1] ?? 0
+}
+
+interface Fitted {
+  readonly plane: Wcs
+  readonly fit: FieldFit
+}
+
+interface Simplest extends Fitted {
+  readonly pairs: Pairs
+  readonly rmsPixels: number
+}
+
+/** The stars of one frame beside the catalogue's. */
+class Field {
+  readonly #stars: FrameStars
+  readonly #width: number
+  readonly #height: number
+  readonly #known: readonly CatalogueStar[]
+
+  constructor(stars: FrameStars, width: number, height: number, known: readonly CatalogueStar[]) {
+    this.#stars = stars
+    this.#width = width
+    this.#height = height
+    this.#known = known
+  }
+
+  /** Pairs nearest neighbours on the plane within `radius` pixels; each catalogue star is used once. */
+  match(plane: Wcs, fit: FieldFit, radius: number): Pairs {
+    const { x, y } = this.#stars
+    const { xi, eta, numbers } = this.#onPlane(plane)
+    const grid = new PointGrid(xi, eta)
+    const scale = scaleOf(fit)
+    const best = new Map<number, readonly [number, number]>()
+    for (let i = 0; i < x.length; i++) {
+      const [u, v] = planeAt(fit, x[i]!, y[i]!)
+      const found = grid.nearest(u, v, radius * scale)
+      if (found < 0) continue
+      const residual = Math.hypot(xi[found]! - u, eta[found]! - v) / scale
+      const earlier = best.get(found)
+      if (!earlier || residual < earlier[1]) best.set(found, [i, residual])
+    }
+    const entries = [...best.entries()]
+    return {
+      stars: entries.map(([, [star]]) => star),
+      catalogued: entries.map(([found]) => numbers[found]!),
+      residualPixels: entries.map(([, [, residual]]) => residual),
+    }
+  }
+
+  #onPlane(plane: Wcs): { xi: Float64Array; eta: Float64Array; numbers: number[] } {
+    const places = this.#known.flatMap((star, number) => {
+      const at = onPlane(plane, star.raDeg, star.decDeg)
+      return at ? [[at[0], at[1], number] as const] : []
+    })
+    return {
+      xi: Float64Array.from(places, (place) => place[0]),
+      eta: Float64Array.from(places, (place) => place[1]),
+      numbers: places.map((place) => place[2]),
+    }
+  }
+
+  /** Fits pairs, moving the plane until it touches the sky at the frame's centre. */
+  fit(from: Wcs, pairs: Pairs, order: 1 | 2 | 3): Fitted | undefined {
+    const centre: readonly [number, number] = [(this.#width - 1) / 2, (this.#height - 1) / 2]
+    const unit = Math.max(this.#width, this.#height) / 2
+    let plane = from
+    for (let round = 0; round < 4; round++) {
+      const sky = pairs.catalogued.map((number) => this.#known[number]!)
+      const places = sky.map((star) => onPlane(plane, star.raDeg, star.decDeg) ?? [0, 0])
+      const fit = fitField(
+        {
+          x: pairs.stars.map((star) => this.#stars.x[star]!),
+          y: pairs.stars.map((star) => this.#stars.y[star]!),
+          xi: places.map((place) => place[0]!),
+          eta: places.map((place) => place[1]!),
+        },
+        order,
+        centre,
+        unit,
+      )
+      if (!fit) return undefined
+      const offCentre = Math.hypot(fit.xi[0]!, fit.eta[0]!) / scaleOf(fit)
+      if (offCentre < 1e-6 || round === 3) return { plane, fit }
+      plane = planeAtCentre(plane, fit)
+    }
+    return undefined
+  }
+
+  /** The lowest order that explains the pairs as well as the highest, after clipping. */
+  simplest(plane: Wcs, fit: FieldFit, radius: number): Simplest | undefined {
+    const linear = this.#clipped(plane, fit, radius, 1)
+    const orders = ([2, 3] as const).filter((order) => (linear?.pairs.stars.length ?? 0) >= leastForOrder[order])
+    const bentFirst = linear === undefined || orders.length === 0 ? ([2, 3] as const) : orders
+    let chosen = linear
+    for (const order of bentFirst) {
+      const next = this.#clipped(plane, fit, radius, order)
+      if (!next || next.pairs.stars.length < leastForOrder[order]) continue
+      const more = next.pairs.stars.length > 1.1 * (chosen?.pairs.stars.length ?? 0)
+      if (!chosen || more || next.rmsPixels < worthwhile * chosen.rmsPixels) chosen = next
+    }
+    return chosen
+  }
+
+  /** Matches with the best fit so far, then fits with `order` and drops what lies beyond 4 standard deviations. */
+  #clipped(plane: Wcs, best: FieldFit, radius: number, order: 1 | 2 | 3): Simplest | undefined {
+    let pairs = this.match(plane, best, radius)
+    for (let round = 0; round < 6; round++) {
+      if (pairs.stars.length < Math.max(leastMatched, termsOf[order] + 2)) return undefined
+      const fitted = this.fit(plane, pairs, order)
+      if (!fitted) return undefined
+      const residuals = this.#residuals(fitted, pairs)
+      const limit = Math.max(0.15, 4 * 0.8493 * median(residuals))
+      const keep = residuals.map((residual) => residual <= limit)
+      if (keep.every(Boolean) || round === 5) {
+        const squares = residuals.reduce((sum, residual) => sum + residual * residual, 0)
+        const freedom = Math.max(1, pairs.stars.length - termsOf[order])
+        return { ...fitted, pairs, rmsPixels: Math.sqrt(squares / freedom) }
+      }
+      pairs = {
+        stars: pairs.stars.filter((_, i) => keep[i]),
+        catalogued: pairs.catalogued.filter((_, i) => keep[i]),
+        residualPixels: residuals.filter((_, i) => keep[i]),
+      }
+    }
+    return undefined
+  }
+
+  #residuals({ plane, fit }: Fitted, pairs: Pairs): number[] {
+    const scale = scaleOf(fit)
+    return pairs.stars.map((star, i) => {
+      const known = this.#known[pairs.catalogued[i]!]!
+      const [xi, eta] = onPlane(plane, known.raDeg, known.decDeg) ?? [0, 0]
+      const [u, v] = planeAt(fit, this.#stars.x[star]!, this.#stars.y[star]!)
+      return Math.hypot(xi - u, eta - v) / scale
+    })
+  }
+
+  /**
+   * Accepts a fit when the agreement is far beyond chance: of the catalogue stars inside the frame, those within three
+   * standard deviations, less the ones that the fit's freedom can place at will.
+   */
+  judge(field: Simplest | undefined, radius: number): RefinedField | undefined {
+    if (!field || field.pairs.stars.length < leastMatched) return undefined
+    const { plane, fit, pairs, rmsPixels } = field
+    const wcs = wcsOfFit(plane, fit)
+    const reach = Math.min(radius, Math.max(1, 3 * rmsPixels))
+    const inside = this.#inside(wcs)
+    const density = this.#stars.x.length / (this.#width * this.#height)
+    const share = Math.min(0.5, density * Math.PI * reach * reach)
+    const free = termsOf[fit.order]
+    const logChance = verdictOf(inside - free, pairs.stars.length - free, share)
+    if (logChance > acceptedLogChance && !this.#sparseButSure(field, inside, logChance)) return undefined
+    const matches = pairs.stars.map((star, i) => ({ star, mag: this.#known[pairs.catalogued[i]!]!.mag }))
+    return { wcs, matches, rmsPixels, logChance }
+  }
+
+  /** Few catalogue stars: most of them must be there, to a fraction of a pixel. */
+  #sparseButSure(field: Simplest, inside: number, logChance: number): boolean {
+    return logChance < -10 && field.pairs.stars.length >= 0.7 * inside && field.rmsPixels < 0.7
+  }
+
+  /** Catalogue stars that fall on the frame. */
+  #inside(wcs: Wcs): number {
+    const corners = [0, this.#width - 1].flatMap((x) => [0, this.#height - 1].map((y) => pixelToSky(wcs, x, y)))
+    if (corners.some((corner) => Number.isNaN(corner.raDeg))) return 0
+    const { referencePixel, cd } = wcs
+    const determinant = cd[0] * cd[3] - cd[1] * cd[2]
+    let count = 0
+    for (const star of this.#known) {
+      const at = onPlane(
+        { referencePixel: [0, 0], raDeg: wcs.raDeg, decDeg: wcs.decDeg, cd: [1, 0, 0, 1] },
+        star.raDeg,
+        star.decDeg,
+      )
+      if (!at) continue
+      const x = referencePixel[0] + (cd[3] * at[0] - cd[1] * at[1]) / determinant
+      const y = referencePixel[1] + (cd[0] * at[1] - cd[2] * at[0]) / determinant
+      if (x >= 0 && y >= 0 && x < this.#width && y < this.#height) count++
+    }
+    return count
+  }
+}
