@@ -1,0 +1,417 @@
+import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { fitMoffat, type MoffatShape, moffatStamp } from './moffat.ts'
+import { median, robustSigma, solveLinear } from './robust.ts'
+import { StampSpline } from './spline.ts'
+import { fitStar } from './starFit.ts'
+import { StarGrid } from './starGrid.ts'
+
+/**
+ * The point spread function of a frame, measured from its stars on the pixel grid: a Moffat profile fitted to their mean,
+ * plus the residuals that clean stars leave, moved to a common sub-pixel position and averaged with outliers clipped. The
+ * correction may vary over the frame as a polynomial of degree 0 to 2, by the number of stars. Every stamp is centred and
+ * sums to 1.
+ */
+export interface PsfModel {
+  readonly kind: 'empirical' | 'moffat'
+  readonly degree: 0 | 1 | 2
+  /** Stars that it was made from. */
+  readonly stars: number
+  /** Stamps are size × size, odd; the PSF is centred on the middle pixel. */
+  readonly size: number
+  readonly fwhmPixels: number
+  readonly shape: MoffatShape
+  /** The stamp at a place in the frame; float64, sums to 1. */
+  stampAt(x: number, y: number): Float64Array
+  /** As `stampAt`, ready to be shifted; kept per cell of the frame. */
+  splineAt(x: number, y: number): StampSpline
+}
+
+/** What psf.ts needs to know about a star; `preprocessing/stars.ts` measures it. */
+export interface PsfStar {
+  readonly x: number
+  readonly y: number
+  readonly fluxAdu: number
+  readonly snr: number
+  readonly fwhmPixels: number
+  readonly ellipticity: number
+}
+
+export interface PsfInput {
+  /** Background-subtracted, ADU. */
+  readonly plane: Plane
+  readonly mask: MaskPlane
+  readonly stars: readonly PsfStar[]
+  /** Background noise, ADU. */
+  readonly rmsAdu: number
+  /** Half the stamp's side. */
+  readonly radius: number
+  /** Highest polynomial degree allowed. */
+  readonly degree?: 0 | 1 | 2
+}
+
+/** Below this many stars the Moffat profile is used alone. */
+export const fewestEmpiricalStars = 8
+const mostStars = 160
+
+/** Half the side of a PSF stamp that holds 99.7 % of a Moffat profile of this width. */
+export function psfRadius(fwhmPixels: number): number {
+  return Math.max(8, Math.min(25, Math.ceil(4 * fwhmPixels)))
+}
+
+/** Measures the PSF. With no usable star at all: a round Moffat profile of the median star's width, or of 3 px. */
+export function measurePsf(input: PsfInput): PsfModel {
+  const size = 2 * input.radius + 1
+  const stars = selectPsfStars(input)
+  const widths = (stars.length > 0 ? stars : input.stars).map((star) => star.fwhmPixels)
+  const guess: MoffatShape = { fwhmPixels: clampWidth(median(widths)), e1: 0, e2: 0, beta: 3 }
+  if (stars.length === 0) return constantPsf(moffatBase(guess, size), size, guess, 0, 'moffat')
+  const cuts = stars.map((star) => cutStar(input, star)).filter((cut) => cut !== undefined)
+  const shape = meanShape(input, cuts, guess, size)
+  const base = moffatBase(shape, size)
+  if (cuts.length < fewestEmpiricalStars) return constantPsf(base, size, shape, cuts.length, 'moffat')
+  return empiricalPsf(input, cuts, base, shape, size)
+}
+
+function clampWidth(fwhm: number): number {
+  return Number.isFinite(fwhm) ? Math.max(1.2, Math.min(12, fwhm)) : 3
+}
+
+/** Bright, round, isolated, untouched by any mask bit near the core, away from the border. */
+export function selectPsfStars({ plane, mask, stars, radius }: PsfInput): PsfStar[] {
+  const bright = stars.filter((star) => star.snr >= 20 && star.fluxAdu > 0)
+  const pool = bright.length >= 12 ? bright : stars.filter((star) => star.snr >= 8 && star.fluxAdu > 0)
+  const width = median(pool.map((star) => star.fwhmPixels))
+  const spread = Math.max(0.08 * width, robustSigma(pool.map((star) => star.fwhmPixels)))
+  const roundest = median(pool.map((star) => star.ellipticity))
+  const grid = new StarGrid(stars, plane, 32)
+  const good = pool.filter(
+    (star) =>
+      Math.abs(star.fwhmPixels - width) <= 2.5 * spread &&
+      star.ellipticity <= roundest + 0.15 &&
+      inside(star, plane, radius + 1) &&
+      isClean(star, mask, Math.max(4, 1.6 * width)) &&
+      isAlone(star, stars, grid, radius, width),
+  )
+  return good.sort((a, b) => b.snr - a.snr).slice(0, mostStars)
+}
+
+function inside(star: PsfStar, plane: Plane, margin: number): boolean {
+  return star.x >= margin && star.y >= margin && star.x < plane.width - margin && star.y < plane.height - margin
+}
+
+function isClean(star: PsfStar, mask: MaskPlane, radius: number): boolean {
+  const reach = Math.ceil(radius)
+  const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
+  for (let y = cy - reach; y <= cy + reach; y++)
+    for (let x = cx - reach; x <= cx + reach; x++) if (mask.data[y * mask.width + x] !== 0) return false
+  return true
+}
+
+function isAlone(star: PsfStar, stars: readonly PsfStar[], grid: StarGrid, radius: number, fwhm: number): boolean {
+  for (const index of grid.within(star.x, star.y, radius)) {
+    const other = stars[index]!
+    const distance = Math.hypot(other.x - star.x, other.y - star.y)
+    if (distance < 0.5) continue
+    if (other.fluxAdu > (distance < 2.5 * fwhm ? 0.02 : 0.1) * star.fluxAdu) return false
+  }
+  return true
+}
+
+interface Cut {
+  readonly star: PsfStar
+  /** Pixel at the middle of the cut. */
+  readonly cx: number
+  readonly cy: number
+  readonly data: Float64Array
+  /** False where the mask or a neighbour spoils the pixel. */
+  readonly use: Uint8Array
+}
+
+function cutStar({ plane, mask, radius }: PsfInput, star: PsfStar): Cut | undefined {
+  const size = 2 * radius + 1
+  const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
+  const data = new Float64Array(size * size)
+  const use = new Uint8Array(size * size)
+  const rim: number[] = []
+  for (let j = 0; j < size; j++) {
+    for (let i = 0; i < size; i++) {
+      const at = (cy + j - radius) * plane.width + cx + i - radius
+      const value = plane.data[at]!
+      data[j * size + i] = value
+      use[j * size + i] = mask.data[at] === 0 && Number.isFinite(value) ? 1 : 0
+      const r = Math.hypot(i - radius, j - radius)
+      if (use[j * size + i] && r > radius - 2 && r <= radius + 0.5) rim.push(value)
+    }
+  }
+  if (rim.length < 12) return undefined
+  const level = median(rim)
+  for (let k = 0; k < data.length; k++) data[k] = use[k] ? data[k]! - level : 0
+  return { star, cx, cy, data, use }
+}
+
+/** Moffat profile of the stars' mean, each moved to the centre of a pixel by its centroid. */
+function meanShape(input: PsfInput, cuts: readonly Cut[], guess: MoffatShape, size: number): MoffatShape {
+  const best = cuts.slice(0, 60)
+  let shape = guess
+  for (let round = 0; round < 2; round++) {
+    const model = new StampSpline(moffatBase(shape, size), size)
+    const stack = best
+      .map((cut) => placed(input, cut, model))
+      .filter((star) => star !== undefined)
+      .map(({ cut, flux, dx, dy }) => centred(cut.data, size, dx, dy).map((v) => v / flux))
+    if (stack.length === 0) return shape
+    const mean = new Float64Array(size * size)
+    for (let k = 0; k < mean.length; k++) mean[k] = median(stack.map((stamp) => stamp[k]!))
+    shape = fitMoffat(mean, size, 2.2 * guess.fwhmPixels + 1, shape)
+  }
+  return shape
+}
+
+interface Placed {
+  readonly cut: Cut
+  readonly flux: number
+  /** Of the star from the middle of the cut. */
+  readonly dx: number
+  readonly dy: number
+}
+
+function placed({ plane, rmsAdu }: PsfInput, cut: Cut, model: StampSpline): Placed | undefined {
+  const { data } = cut
+  const own = { width: model.size, height: model.size, pointer: 0, data: data as unknown as Float32Array }
+  const half = (model.size - 1) / 2
+  const near = Math.max(2.5, 1.5 * cut.star.fwhmPixels)
+  const fit = fitStar(own as Plane, model, half + cut.star.x - cut.cx, half + cut.star.y - cut.cy, {
+    radiusPixels: near,
+    variance: (x, y) => (cut.use[y * model.size + x] ? rmsAdu * rmsAdu : 0),
+    maximumMovePixels: 1,
+  })
+  if (!fit || fit.fluxAdu <= 0 || plane.width === 0) return undefined
+  return { cut, flux: fit.fluxAdu, dx: fit.x - half, dy: fit.y - half }
+}
+
+/** A stamp moved so that what lies at (dx, dy) from the middle comes to the middle. */
+function centred(data: ArrayLike<number>, size: number, dx: number, dy: number): Float64Array {
+  return new StampSpline(data, size).shifted(-dx, -dy).value
+}
+
+/** 1 within 70 % of the radius, falling to 0 at the radius. */
+function taper(size: number): Float64Array {
+  const half = (size - 1) / 2
+  return Float64Array.from({ length: size * size }, (_, k) => {
+    const r = Math.hypot((k % size) - half, Math.floor(k / size) - half) / (half + 0.5)
+    if (r >= 1) return 0
+    return r < 0.7 ? 1 : Math.cos(((r - 0.7) / 0.3) * (Math.PI / 2)) ** 2
+  })
+}
+
+function moffatBase(shape: MoffatShape, size: number): Float64Array {
+  const window = taper(size)
+  return normalised(moffatStamp(shape, size).map((v, k) => v * window[k]!))
+}
+
+function normalised(stamp: Float64Array): Float64Array {
+  const sum = stamp.reduce((total, v) => total + v, 0)
+  return stamp.map((v) => v / sum)
+}
+
+function basisOf(degree: 0 | 1 | 2, u: number, v: number): readonly number[] {
+  if (degree === 0) return [1]
+  return degree === 1 ? [1, u, v] : [1, u, v, u * u, u * v, v * v]
+}
+
+function empiricalPsf(
+  input: PsfInput,
+  cuts: readonly Cut[],
+  base: Float64Array,
+  shape: MoffatShape,
+  size: number,
+): PsfModel {
+  const supported = cuts.length >= 60 ? 2 : cuts.length >= 20 ? 1 : 0
+  const degree = Math.min(supported, input.degree ?? 2) as 0 | 1 | 2
+  const window = taper(size)
+  const { width, height } = input.plane
+  const place = (x: number, y: number): readonly number[] =>
+    basisOf(degree, (2 * x) / Math.max(1, width - 1) - 1, (2 * y) / Math.max(1, height - 1) - 1)
+  let terms: readonly Float64Array[] = [base]
+  let used = 0
+  for (let round = 0; round < 4; round++) {
+    const model = new PolynomialPsf(terms, degree, size, place)
+    const stars = cuts.map((cut) => placed(input, cut, model.splineAt(cut.cx, cut.cy))).filter((s) => s !== undefined)
+    used = stars.length
+    const residuals = stars.map((star) => residualOf(star, model.splineAt(star.cut.cx, star.cut.cy), size))
+    const design = stars.map(({ cut }) => place(cut.cx, cut.cy))
+    const weights = stars.map(({ flux }) => 1 / (0.0004 + (input.rmsAdu / flux) ** 2 / 0.003))
+    const change = fitPixels(residuals, design, weights, size * size)
+    terms = change.map((term, k) => term.map((v, i) => (terms[k]?.[i] ?? 0) + v * window[i]!))
+    terms = recentred(terms, degree, size, place, input)
+  }
+  return Object.assign(new PolynomialPsf(terms, degree, size, place), {
+    kind: 'empirical' as const,
+    degree,
+    stars: used,
+    shape,
+    fwhmPixels: stampFwhm(new PolynomialPsf(terms, degree, size, place).stampAt(width / 2, height / 2), size),
+  })
+}
+
+/** What the model leaves of a star of flux 1, moved to the middle; NaN where the pixel may not be used. */
+function residualOf({ cut, flux, dx, dy }: Placed, model: StampSpline, size: number): Float64Array {
+  const { value } = model.shifted(dx, dy)
+  const rest = cut.data.map((v, k) => (cut.use[k] ? v / flux - value[k]! : 0))
+  return centred(rest, size, dx, dy)
+}
+
+/** Weighted least squares of every pixel against the polynomial, with one round that drops outliers beyond 3.5 sigma. */
+function fitPixels(
+  residuals: readonly Float64Array[],
+  design: readonly (readonly number[])[],
+  weights: readonly number[],
+  pixels: number,
+): Float64Array[] {
+  const terms = design[0]?.length ?? 1
+  const out = Array.from({ length: terms }, () => new Float64Array(pixels))
+  const values = new Float64Array(residuals.length)
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    residuals.forEach((stamp, star) => {
+      values[star] = stamp[pixel]!
+    })
+    const centre = median(values)
+    const limit = 3.5 * robustSigma(values, centre) + 1e-12
+    const solved = solvePixel(values, design, weights, terms, (v) => Math.abs(v - centre) <= limit)
+    for (let term = 0; term < terms; term++) out[term]![pixel] = solved?.[term] ?? (term === 0 ? centre : 0)
+  }
+  return out
+}
+
+function solvePixel(
+  values: Float64Array,
+  design: readonly (readonly number[])[],
+  weights: readonly number[],
+  terms: number,
+  keep: (value: number) => boolean,
+): Float64Array | undefined {
+  const matrix = new Float64Array(terms * terms)
+  const right = new Float64Array(terms)
+  for (let star = 0; star < values.length; star++) {
+    if (!keep(values[star]!)) continue
+    const basis = design[star]!
+    const w = weights[star]!
+    for (let i = 0; i < terms; i++) {
+      right[i]! += w * basis[i]! * values[star]!
+      for (let j = 0; j < terms; j++) matrix[i * terms + j]! += w * basis[i]! * basis[j]!
+    }
+  }
+  return solveLinear(matrix, right)
+}
+
+/** Moves all terms by the windowed centroid of the PSF in the middle of the frame, so that it is centred to 0.001 px. */
+function recentred(
+  terms: readonly Float64Array[],
+  degree: 0 | 1 | 2,
+  size: number,
+  place: (x: number, y: number) => readonly number[],
+  input: PsfInput,
+): readonly Float64Array[] {
+  let moved = terms
+  for (let round = 0; round < 3; round++) {
+    const middle = new PolynomialPsf(moved, degree, size, place).stampAt(input.plane.width / 2, input.plane.height / 2)
+    const { dx, dy } = windowedCentroid(middle, size)
+    if (Math.hypot(dx, dy) < 0.001) break
+    moved = moved.map((term) => centred(term, size, dx, dy))
+  }
+  return moved
+}
+
+/** Centroid under a round Gaussian of the PSF's own width, from the middle of the stamp. */
+export function windowedCentroid(stamp: ArrayLike<number>, size: number): { readonly dx: number; readonly dy: number } {
+  const half = (size - 1) / 2
+  const sigma = Math.max(0.8, stampFwhm(stamp, size) / 2.355)
+  let [dx, dy] = [0, 0]
+  for (let round = 0; round < 20; round++) {
+    let [sum, sumX, sumY] = [0, 0, 0]
+    for (let j = 0; j < size; j++) {
+      for (let i = 0; i < size; i++) {
+        const [x, y] = [i - half - dx, j - half - dy]
+        const w = stamp[j * size + i]! * Math.exp(-(x * x + y * y) / (2 * sigma * sigma))
+        sum += w
+        sumX += w * x
+        sumY += w * y
+      }
+    }
+    if (!(sum > 0)) break
+    dx += (2 * sumX) / sum
+    dy += (2 * sumY) / sum
+    if (Math.abs(sumX) + Math.abs(sumY) < 1e-5 * sum) break
+  }
+  return { dx, dy }
+}
+
+/** Diameter of the circle whose area is that above half of the maximum, read at a fifth of a pixel. */
+export function stampFwhm(stamp: ArrayLike<number>, size: number): number {
+  const spline = new StampSpline(stamp, size)
+  const half = (size - 1) / 2
+  const peak = spline.at(half, half)
+  let above = 0
+  for (let y = 0; y <= size - 1; y += 0.2) {
+    for (let x = 0; x <= size - 1; x += 0.2) {
+      const near = stamp[Math.round(y) * size + Math.round(x)]!
+      if (near > 0.2 * peak && spline.at(x, y) > 0.5 * peak) above++
+    }
+  }
+  return 2 * Math.sqrt((above * 0.04) / Math.PI)
+}
+
+/** The frame is divided into cells × cells; within each one spline serves. */
+const cells = 8
+
+class PolynomialPsf {
+  readonly size: number
+  readonly #terms: readonly Float64Array[]
+  readonly #place: (x: number, y: number) => readonly number[]
+  readonly #kept = new Map<string, StampSpline>()
+  readonly #degree: number
+
+  constructor(
+    terms: readonly Float64Array[],
+    degree: number,
+    size: number,
+    place: (x: number, y: number) => readonly number[],
+  ) {
+    this.#terms = terms
+    this.size = size
+    this.#place = place
+    this.#degree = degree
+  }
+
+  stampAt(x: number, y: number): Float64Array {
+    const basis = this.#place(x, y)
+    const stamp = new Float64Array(this.size * this.size)
+    this.#terms.forEach((term, k) => {
+      for (let i = 0; i < stamp.length; i++) stamp[i]! += basis[k]! * term[i]!
+    })
+    return normalised(stamp)
+  }
+
+  splineAt(x: number, y: number): StampSpline {
+    const [, u = 0, v = 0] = this.#place(x, y)
+    const cell = (t: number): number => Math.max(0, Math.min(cells - 1, Math.floor(((t + 1) / 2) * cells)))
+    const key = this.#degree === 0 ? '' : `${cell(u)},${cell(v)}`
+    const kept = this.#kept.get(key)
+    if (kept) return kept
+    const spline = new StampSpline(this.stampAt(x, y), this.size)
+    this.#kept.set(key, spline)
+    return spline
+  }
+}
+
+function constantPsf(
+  stamp: Float64Array,
+  size: number,
+  shape: MoffatShape,
+  stars: number,
+  kind: PsfModel['kind'],
+): PsfModel {
+  const spline = new StampSpline(stamp, size)
+  const fwhmPixels = stampFwhm(stamp, size)
+  return { kind, degree: 0, stars, size, fwhmPixels, shape, stampAt: () => stamp, splineAt: () => spline }
+}

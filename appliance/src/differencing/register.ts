@@ -1,0 +1,392 @@
+import { similarityOf, TriangleIndex, trianglesOf } from './asterism.ts'
+import { median, robustSigma } from './robust.ts'
+import { StarGrid } from './starGrid.ts'
+import {
+  affine,
+  applyTransform,
+  fitTransform,
+  identity,
+  type PixelTransform,
+  type PointPair,
+  parityOf,
+  shifted,
+} from './transform.ts'
+
+/**
+ * Registration: which pixel of the reference shows the same sky as a pixel of the science frame. Stars are matched by
+ * triangles of equal shape in both parities (a meridian flip turns a frame by 180°, a mirror in the light path flips it);
+ * the work is bounded, so frames that do not match fail soon with a reason. Then an affine, quadratic or cubic map is
+ * fitted to all matched stars, of the lowest order that the residuals support.
+ */
+export interface StarPosition {
+  readonly x: number
+  readonly y: number
+  readonly fluxAdu: number
+  /** Signal-to-noise ratio; better stars weigh more. */
+  readonly snr?: number
+  readonly fwhmPixels?: number
+}
+
+export interface FrameSize {
+  readonly width: number
+  readonly height: number
+}
+
+export interface RegistrationInput {
+  readonly science: readonly StarPosition[]
+  readonly reference: readonly StarPosition[]
+  readonly scienceSize: FrameSize
+  readonly referenceSize: FrameSize
+  /** A first guess, science to reference, from two world coordinate systems. */
+  readonly hint?: PixelTransform
+}
+
+export interface Registration {
+  /** Science pixels to reference pixels. */
+  readonly transform: PixelTransform
+  /** How the first guess was found; `hint` with 0 matched means that no star could confirm it. */
+  readonly method: 'hint' | 'triangles' | 'shift'
+  /** −1 when one frame is mirrored. */
+  readonly parity: 1 | -1
+  readonly matched: number
+  /** Of the residuals of matched stars in both axes together. */
+  readonly rmsPixels: number
+  /** 1.4826 × MAD of the residuals along each axis, of the better half of the stars. */
+  readonly scatterXPixels: number
+  readonly scatterYPixels: number
+  /** Median residual along each axis. */
+  readonly offsetXPixels: number
+  readonly offsetYPixels: number
+  /** Index pairs [science, reference] of the stars that the fit was made from. */
+  readonly pairs: readonly (readonly [number, number])[]
+}
+
+export type RegistrationResult =
+  | { readonly ok: true; readonly registration: Registration }
+  | { readonly ok: false; readonly reason: string }
+
+/** More hypotheses than this are not looked at: about half a second. */
+const maximumHypotheses = 150_000
+/** Stars used to test a hypothesis. */
+const testStars = 80
+const testTolerancePixels = 3
+const mostFitStars = 4000
+
+interface Guess {
+  readonly transform: PixelTransform
+  readonly method: Registration['method']
+}
+
+/** Matches two star lists. Expected failures (too few stars, another field) come back as a reason. */
+export function registerStars(input: RegistrationInput): RegistrationResult {
+  const science = brightestFirst(input.science)
+  const reference = brightestFirst(input.reference)
+  const sorted: Sorted = { ...input, science: science.stars, reference: reference.stars }
+  const guess = firstGuess(sorted)
+  if (!guess) return { ok: false, reason: whyNot(input) }
+  const refined = refine(sorted, guess)
+  if (!refined) return { ok: false, reason: 'the stars agree on a map at first, but not when all of them are fitted' }
+  const pairs = refined.pairs.map(([i, j]) => [science.order[i]!, reference.order[j]!] as const)
+  return { ok: true, registration: { ...refined, pairs } }
+}
+
+type Sorted = RegistrationInput
+
+function whyNot({ science, reference }: RegistrationInput): string {
+  const counts = `${science.length} stars in the science frame, ${reference.length} in the reference`
+  if (Math.min(science.length, reference.length) < 3) return `too few stars to register the frames: ${counts}`
+  return `the star patterns do not match (${counts}): do both frames show the same field?`
+}
+
+function brightestFirst(stars: readonly StarPosition[]): { stars: StarPosition[]; order: number[] } {
+  const order = stars.map((_, i) => i).sort((a, b) => stars[b]!.fluxAdu - stars[a]!.fluxAdu)
+  return { stars: order.map((i) => stars[i]!), order }
+}
+
+function firstGuess(input: Sorted): Guess | undefined {
+  return confirmHint(input) ?? fromTriangles(input) ?? fromShifts(input) ?? bareHint(input)
+}
+
+/** The hint, when more stars agree with it (after a common shift) than chance would let. */
+function confirmHint(input: Sorted): Guess | undefined {
+  if (!input.hint) return undefined
+  const moved = bestShift(input, input.hint, 40)
+  return moved && { transform: moved, method: 'hint' }
+}
+
+function bareHint({ hint }: Sorted): Guess | undefined {
+  return hint && { transform: hint, method: 'hint' }
+}
+
+/** Natural logarithm of the probability of at least `k` of `n` when each has probability `p` (Chernoff bound). */
+function logChance(k: number, n: number, p: number): number {
+  if (n <= 0 || k <= n * p) return 0
+  const q = k / n
+  const rest = q < 1 ? (1 - q) * Math.log((1 - q) / (1 - p)) : 0
+  return -n * (q * Math.log(q / p) + rest)
+}
+
+/** Tests a map on the brightest stars: how many fall on a star of the other list, and how unlikely that is. */
+class Judge {
+  readonly #grid: StarGrid
+  readonly #stars: readonly StarPosition[]
+  readonly #size: FrameSize
+  readonly #chance: number
+
+  constructor({ science, reference, referenceSize }: Sorted) {
+    const targets = reference.slice(0, 3 * testStars)
+    this.#grid = new StarGrid(targets, referenceSize, 16)
+    this.#stars = science.slice(0, testStars)
+    this.#size = referenceSize
+    const area = referenceSize.width * referenceSize.height
+    this.#chance = Math.min(0.5, (targets.length * Math.PI * testTolerancePixels ** 2) / area)
+  }
+
+  /** `freebies`: matches that hold by construction. Gives up early when the first dozen stars disagree. */
+  judge(transform: PixelTransform, freebies: number): { readonly hits: number; readonly logChance: number } {
+    let inside = 0
+    let hits = 0
+    for (const star of this.#stars) {
+      const [x, y] = applyTransform(transform, star.x, star.y)
+      if (x < 0 || y < 0 || x > this.#size.width - 1 || y > this.#size.height - 1) continue
+      inside++
+      if (this.#grid.nearest(x, y, testTolerancePixels) >= 0) hits++
+      if (inside === 16 && hits < 4) return { hits, logChance: 0 }
+    }
+    return { hits, logChance: logChance(hits - freebies, inside - freebies, this.#chance) }
+  }
+}
+
+function fromTriangles(input: Sorted): Guess | undefined {
+  if (Math.min(input.science.length, input.reference.length) < 4) return undefined
+  const judge = new Judge(input)
+  const plans = [
+    { brightest: 22, local: 60, neighbours: 6 },
+    { brightest: 36, local: 150, neighbours: 8 },
+  ]
+  for (const plan of plans) {
+    const transform = searchTriangles(input, judge, plan)
+    if (transform) return { transform, method: 'triangles' }
+  }
+  return undefined
+}
+
+function searchTriangles(
+  { science, reference }: Sorted,
+  judge: Judge,
+  plan: Parameters<typeof trianglesOf>[1],
+): PixelTransform | undefined {
+  const index = new TriangleIndex(trianglesOf(reference, plan))
+  let best: { transform: PixelTransform; logChance: number } | undefined
+  let tried = 0
+  for (const triangle of trianglesOf(science, plan)) {
+    for (const other of index.alike(triangle, 0.4)) {
+      if (++tried > maximumHypotheses) return accept(best, tried)
+      const similarity = similarityOf(science, triangle, reference, other)
+      if (!similarity || similarity.scale < 0.5 || similarity.scale > 2) continue
+      const { logChance } = judge.judge(similarity.transform, 3)
+      if (logChance < (best?.logChance ?? 0)) best = { transform: similarity.transform, logChance }
+    }
+    if (best && best.logChance < -45) return best.transform
+  }
+  return accept(best, tried)
+}
+
+/** A match is believed when chance would not produce it once in ten thousand such searches. */
+function accept(
+  best: { transform: PixelTransform; logChance: number } | undefined,
+  tried: number,
+): PixelTransform | undefined {
+  return best && best.logChance + Math.log(Math.max(1, tried)) < -9 ? best.transform : undefined
+}
+
+/** Few stars: assume the same telescope and camera, upright or turned by 180° about the centre, and vote for the shift. */
+function fromShifts(input: Sorted): Guess | undefined {
+  const turned = affine([input.scienceSize.width - 1, -1, 0, input.scienceSize.height - 1, 0, -1])
+  for (const start of [identity, turned]) {
+    const reach = Math.max(input.scienceSize.width, input.scienceSize.height) / 2
+    const transform = bestShift(input, start, reach)
+    if (transform) return { transform, method: 'shift' }
+  }
+  return undefined
+}
+
+/** `start` moved by the shift (at most `reach` pixels) on which most star pairs agree within 2 px; undefined when chance could. */
+function bestShift(input: Sorted, start: PixelTransform, reach: number): PixelTransform | undefined {
+  const from = input.science.slice(0, 60)
+  const to = input.reference.slice(0, 90)
+  const shifts: { dx: number; dy: number }[] = []
+  for (const star of from) {
+    const [x, y] = applyTransform(start, star.x, star.y)
+    for (const other of to) {
+      const dx = other.x - x
+      const dy = other.y - y
+      if (Math.abs(dx) <= reach && Math.abs(dy) <= reach) shifts.push({ dx, dy })
+    }
+  }
+  const best = densest(shifts, 2)
+  if (!best || best.votes < 3) return undefined
+  const chance = Math.min(0.9, (Math.PI * 4 * to.length) / (input.referenceSize.width * input.referenceSize.height))
+  const trials = Math.log(Math.max(1, shifts.length))
+  // One pair agrees with itself, so it is no evidence.
+  const believed = logChance(best.votes - 1, from.length, chance) + trials < -7
+  return believed ? shifted(start, best.dx, best.dy) : undefined
+}
+
+/** The point with most others within `radius`, and their mean. */
+function densest(
+  points: readonly { dx: number; dy: number }[],
+  radius: number,
+): { dx: number; dy: number; votes: number } | undefined {
+  const cells = new Map<string, { dx: number; dy: number }[]>()
+  const keyOf = (dx: number, dy: number): string => `${Math.floor(dx / radius)},${Math.floor(dy / radius)}`
+  for (const point of points) {
+    const key = keyOf(point.dx, point.dy)
+    const cell = cells.get(key)
+    if (cell) cell.push(point)
+    else cells.set(key, [point])
+  }
+  let best: { dx: number; dy: number; votes: number } | undefined
+  for (const point of points) {
+    const near: { dx: number; dy: number }[] = []
+    for (let j = -1; j <= 1; j++)
+      for (let i = -1; i <= 1; i++)
+        for (const other of cells.get(keyOf(point.dx + i * radius, point.dy + j * radius)) ?? [])
+          if (Math.hypot(other.dx - point.dx, other.dy - point.dy) <= radius) near.push(other)
+    if (near.length <= (best?.votes ?? 0)) continue
+    const mean = (pick: (p: { dx: number; dy: number }) => number): number =>
+      near.reduce((sum, p) => sum + pick(p), 0) / near.length
+    best = { dx: mean((p) => p.dx), dy: mean((p) => p.dy), votes: near.length }
+  }
+  return best
+}
+
+interface Match extends PointPair {
+  readonly science: number
+  readonly reference: number
+}
+
+function refine(input: Sorted, guess: Guess): Registration | undefined {
+  const science = input.science.slice(0, mostFitStars)
+  const reference = input.reference.slice(0, mostFitStars)
+  const grid = new StarGrid(reference, input.referenceSize, 24)
+  let transform = guess.transform
+  let matches: Match[] = []
+  for (const tolerance of [5, 3, 2, 2, 1.5]) {
+    matches = clipped(match(science, reference, grid, transform, tolerance), transform)
+    transform = fitSupported(matches, transform)
+  }
+  if (matches.length === 0) return guess.method === 'hint' ? unconfirmed(guess.transform) : undefined
+  return describe(guess.method, transform, matches)
+}
+
+/** A world coordinate system that no star confirms: half a pixel of doubt. */
+function unconfirmed(transform: PixelTransform): Registration {
+  const doubt = { rmsPixels: 0.5, scatterXPixels: 0.5, scatterYPixels: 0.5, offsetXPixels: 0, offsetYPixels: 0 }
+  return { transform, method: 'hint', parity: parityOf(transform), matched: 0, ...doubt, pairs: [] }
+}
+
+/** Pairs of mutually nearest stars closer than `tolerance` pixels. */
+function match(
+  science: readonly StarPosition[],
+  reference: readonly StarPosition[],
+  grid: StarGrid,
+  transform: PixelTransform,
+  tolerance: number,
+): Match[] {
+  const takenBy = new Map<number, { science: number; distance: number }>()
+  science.forEach((star, index) => {
+    const [x, y] = applyTransform(transform, star.x, star.y)
+    const nearest = grid.nearest(x, y, tolerance)
+    if (nearest < 0) return
+    const distance = Math.hypot(reference[nearest]!.x - x, reference[nearest]!.y - y)
+    const taken = takenBy.get(nearest)
+    if (!taken || distance < taken.distance) takenBy.set(nearest, { science: index, distance })
+  })
+  return [...takenBy].map(([other, { science: index }]) => {
+    const [from, to] = [science[index]!, reference[other]!]
+    const weight = 1 / (centroidVariance(from) + centroidVariance(to))
+    return { science: index, reference: other, fromX: from.x, fromY: from.y, toX: to.x, toY: to.y, weight }
+  })
+}
+
+/** Pixels²: photon noise of a centroid, and a floor for the pixel grid and the optics. */
+function centroidVariance({ snr = 30, fwhmPixels = 3 }: StarPosition): number {
+  return 0.03 ** 2 + (fwhmPixels / 2.355 / Math.max(3, snr)) ** 2
+}
+
+function residuals(matches: readonly Match[], transform: PixelTransform): { x: number[]; y: number[] } {
+  const x: number[] = []
+  const y: number[] = []
+  for (const pair of matches) {
+    const [gotX, gotY] = applyTransform(transform, pair.fromX, pair.fromY)
+    x.push(pair.toX - gotX)
+    y.push(pair.toY - gotY)
+  }
+  return { x, y }
+}
+
+/** Drops pairs that lie more than 4 robust standard deviations (at least 0.15 px) from the median residual. */
+function clipped(matches: Match[], transform: PixelTransform): Match[] {
+  if (matches.length < 6) return matches
+  const { x, y } = residuals(matches, transform)
+  const [centreX, centreY] = [median(x), median(y)]
+  const limitX = Math.max(0.15, 4 * robustSigma(x, centreX))
+  const limitY = Math.max(0.15, 4 * robustSigma(y, centreY))
+  return matches.filter((_, i) => Math.abs(x[i]! - centreX) <= limitX && Math.abs(y[i]! - centreY) <= limitY)
+}
+
+/** The lowest order that the residuals support (Akaike, with a margin); with few pairs only the shift of `start`. */
+function fitSupported(matches: readonly Match[], start: PixelTransform): PixelTransform {
+  if (matches.length === 0) return start
+  if (matches.length < 6) {
+    const { x, y } = residuals(matches, start)
+    return shifted(start, median(x), median(y))
+  }
+  let best = start
+  let bestScore = Number.POSITIVE_INFINITY
+  for (const { order, needs } of [
+    { order: 1, needs: 6 },
+    { order: 2, needs: 30 },
+    { order: 3, needs: 60 },
+  ] as const) {
+    const fitted = matches.length >= needs ? fitTransform(matches, order) : undefined
+    if (!fitted) continue
+    const score = akaike(matches, fitted, order)
+    if (score < bestScore - 10) {
+      best = fitted
+      bestScore = score
+    }
+  }
+  return best
+}
+
+function akaike(matches: readonly Match[], transform: PixelTransform, order: 1 | 2 | 3): number {
+  const { x, y } = residuals(matches, transform)
+  let sum = 0
+  matches.forEach((pair, i) => {
+    sum += pair.weight * (x[i]! ** 2 + y[i]! ** 2)
+  })
+  const parameters = (order + 1) * (order + 2)
+  return 2 * matches.length * Math.log(sum / matches.length + 1e-12) + 2 * parameters
+}
+
+function describe(method: Registration['method'], transform: PixelTransform, matches: readonly Match[]): Registration {
+  const better = [...matches].sort((a, b) => b.weight - a.weight).slice(0, Math.max(12, matches.length >> 1))
+  const { x, y } = residuals(better, transform)
+  const square = x.reduce((sum, value, i) => sum + value * value + y[i]! * y[i]!, 0)
+  // With one or two stars the residuals vanish by construction: a pixel grid's worth of doubt remains.
+  const floor = better.length < 6 ? 0.15 : 0.01
+  return {
+    transform,
+    method,
+    parity: parityOf(transform),
+    matched: matches.length,
+    rmsPixels: Math.sqrt(square / x.length),
+    scatterXPixels: Math.max(floor, robustSigma(x)),
+    scatterYPixels: Math.max(floor, robustSigma(y)),
+    offsetXPixels: median(x),
+    offsetYPixels: median(y),
+    pairs: matches.map((pair) => [pair.science, pair.reference] as const),
+  }
+}
