@@ -37,8 +37,7 @@ export interface DaemonParts {
   readonly offload: Offload
   readonly destinations: readonly Destination[]
   readonly simulated: boolean
-  /** The shipped star catalogue. */
-  readonly cataloguePath: string
+
 }
 
 export interface RunningDaemon extends Daemon, AsyncDisposable {
@@ -55,7 +54,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
   const current = (): Settings => settings
   const deps = { store, clock, offload, settings: current }
   const pipeline = createPipeline(store, clock, [
-    createPreprocessingStage({ ...deps, cataloguePath: parts.cataloguePath }),
+    createPreprocessingStage(deps),
     createDifferencingStage(deps),
     createDetectionStage(deps),
     createCurationStage(deps),

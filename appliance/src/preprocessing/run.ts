@@ -17,7 +17,6 @@ export interface PreprocessingDeps {
   readonly clock: Clock
   readonly offload: Offload
   readonly settings: () => Pick<Settings, 'camera' | 'fields'>
-  readonly cataloguePath: string
 }
 
 const calibrateFile = taskIn<typeof import('./pipelineTask.ts'), 'calibrateFile'>(
@@ -41,7 +40,6 @@ async function calibrateFrame(deps: PreprocessingDeps, job: Job): Promise<void> 
       masters: mastersFor(store, frame),
       camera: deps.settings().camera,
       field: deps.settings().fields.find((field) => field.fieldId === frame.fieldId),
-      cataloguePath: deps.cataloguePath,
     }),
   )
   store.commit(clock.now(), (tx) => {
