@@ -1,4 +1,7 @@
-/** Where things stand above the horizon, to a tenth of a degree: enough for a curve on a small plot. */
+/**
+ * Where things stand above the horizon, for a curve on a small plot. ICRS places are taken as of date: precession makes
+ * that wrong by up to half a degree until 2035, a third of a pixel.
+ */
 
 const degree = Math.PI / 180
 const j2000Ms = Date.UTC(2000, 0, 1, 12)
@@ -15,7 +18,7 @@ export interface Site {
   readonly longitudeDeg: number
 }
 
-/** Altitude in degrees, without refraction, of a place on the sky at `ms`. */
+/** Altitude in degrees, without refraction, of a place on the sky (degrees) at `ms`. */
 export function altitudeDeg(raDeg: number, decDeg: number, site: Site, ms: number): number {
   const hourAngle = (siderealDeg(ms) + site.longitudeDeg - raDeg) * degree
   const latitude = site.latitudeDeg * degree

@@ -1,0 +1,233 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import sharp from 'sharp'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type RunningServer, startServer } from './server.ts'
+import { fillNight, openTestDaemon, type TestDaemon } from './testing/observatory.ts'
+import { testPassword, testSetupCode } from './testing/panelClient.ts'
+
+const executablePath = '/usr/bin/chromium'
+const missing = !existsSync(executablePath)
+if (missing) console.warn('browser tests are skipped: apt-get install chromium')
+
+const repository = join(import.meta.dirname, '../../..')
+const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
+const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true } as const
+const desktop = { viewport: { width: 1280, height: 800 } } as const
+
+let browser: Browser
+let webFolder: string
+let folder: string
+let daemon: TestDaemon
+let server: RunningServer
+let troubles: string[]
+
+describe.skipIf(missing)('the panel in Chromium', () => {
+  beforeAll(async () => {
+    webFolder = mkdtempSync(join(tmpdir(), 'nightjar-panel-'))
+    const vite = join(repository, 'node_modules/vite/bin/vite.js')
+    const config = ['--config', 'web/vite.config.ts', '--outDir', webFolder, '--emptyOutDir', '--logLevel', 'error']
+    execFileSync(process.execPath, [vite, 'build', ...config], { cwd: repository })
+    browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
+    })
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    rmSync(webFolder, { recursive: true })
+  })
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'nightjar-panel-data-'))
+    daemon = openTestDaemon(folder)
+    fillNight(daemon)
+    server = await startServer(daemon, { webFolder, setupCode: testSetupCode })
+    troubles = []
+  })
+
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close()
+    await server[Symbol.asyncDispose]()
+    daemon[Symbol.dispose]()
+    rmSync(folder, { recursive: true })
+  })
+
+  async function open(options: BrowserContextOptions): Promise<Page> {
+    const context = await browser.newContext(options)
+    context.setDefaultTimeout(15_000)
+    const page = await context.newPage()
+    page.on('pageerror', (error) => troubles.push(error.message))
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !/ERR_|401|403|WebSocket/.test(message.text())) troubles.push(message.text())
+    })
+    await page.goto(server.url)
+    return page
+  }
+
+  async function setUp(page: Page): Promise<void> {
+    await page.getByLabel('Set-up code').fill(testSetupCode)
+    await page.getByLabel('User name').fill('ada')
+    await page.getByLabel(/^Password/).fill(testPassword)
+    await page.getByRole('button', { name: 'Begin' }).click()
+    await page.getByText('Exposing NGC 1365').waitFor()
+  }
+
+  const toPage = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name }).click()
+
+  test('from the set-up code to a judged detection and the alerts, on a phone', async () => {
+    const page = await open(phone)
+    await page.getByLabel('Set-up code').fill('WRONG')
+    await page.getByLabel('User name').fill('ada')
+    await page.getByLabel(/^Password/).fill(testPassword)
+    await page.getByRole('button', { name: 'Begin' }).click()
+    await page.getByText('not the code that the start printed').waitFor()
+    await setUp(page)
+    await page.getByText('Safe to observe').waitFor()
+    await toPage(page, 'Review')
+    await page.getByText('7 to judge').waitFor()
+    await page.getByRole('button', { name: 'Difference' }).click()
+    await page.getByRole('button', { name: 'Bogus' }).tap()
+    await page.getByText('6 to judge').waitFor()
+    await page.getByRole('button', { name: 'Undo' }).tap()
+    await page.getByText('7 to judge').waitFor()
+    expect(daemon.asked).toEqual([])
+    await page.getByRole('button', { name: 'Real' }).tap()
+    await toPage(page, 'Alerts')
+    await page.getByText('NJC-00041').waitFor()
+    await expect.poll(() => daemon.asked.length, { timeout: 15_000 }).toBe(1)
+    expect(daemon.asked[0]).toMatch(/^label d-\d{4} real ada$/)
+    expect(troubles).toEqual([])
+  })
+
+  test('one key labels, and leaving the page keeps what was said', async () => {
+    const page = await open(desktop)
+    await setUp(page)
+    await toPage(page, 'Review')
+    await page.getByText('7 to judge').waitFor()
+    for (const key of ['b', 'u', 'r']) await page.keyboard.press(key)
+    await page.getByText('4 to judge').waitFor()
+    await page.reload()
+    await expect.poll(() => daemon.asked.map((line) => line.split(' ')[2]).sort()).toEqual(['bogus', 'real', 'unsure'])
+    expect(troubles).toEqual([])
+  })
+
+  test('stopping the night asks first, and a reload tells the same story', async () => {
+    const page = await open(desktop)
+    await setUp(page)
+    await page.getByRole('button', { name: 'Stop the night' }).click()
+    await page.getByRole('button', { name: 'Not now' }).click()
+    expect(daemon.asked).toEqual([])
+    await page.getByRole('button', { name: 'Stop the night' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop the night' }).click()
+    await page.getByText('Parked and closed').waitFor()
+    expect(daemon.asked).toEqual(['stop ada'])
+    await page.reload()
+    await page.getByText('Parked and closed').waitFor()
+    await page.getByRole('button', { name: 'Start the night' }).waitFor()
+  })
+
+  test('red lights only the red channel, pictures too, and is remembered', async () => {
+    const page = await open(desktop)
+    await setUp(page)
+    await page.getByRole('button', { name: 'Account and appearance' }).click()
+    await page.getByRole('button', { name: 'Red' }).click()
+    await page.reload()
+    for (const name of ['Tonight', 'Frames', 'Review', 'Alerts']) {
+      await toPage(page, name)
+      await page.waitForLoadState('networkidle')
+      const shot = await page.screenshot()
+      const [red, green, blue] = (await sharp(shot).stats()).channels
+      expect([name, green!.max, blue!.max]).toEqual([name, 0, 0])
+      expect(red!.max).toBe(255)
+    }
+  })
+
+  test('a frame opens, zooms about the pointer and marks its detections', async () => {
+    const page = await open(desktop)
+    await setUp(page)
+    await toPage(page, 'Frames')
+    await page.locator('a[href="#/frames/f-0006"]').click()
+    const frame = page.getByRole('img', { name: /^Frame f-/ })
+    await frame.waitFor()
+    await page.locator('dialog circle').first().waitFor({ state: 'attached' })
+    const before = (await frame.boundingBox())!
+    await page.mouse.move(before.x + 100, before.y + 80)
+    await page.mouse.wheel(0, -600)
+    await expect.poll(async () => (await frame.boundingBox())!.width).toBeGreaterThan(before.width * 2)
+    const after = (await frame.boundingBox())!
+    const share = (box: typeof before): number => (before.x + 100 - box.x) / box.width
+    expect(share(after)).toBeCloseTo(share(before), 2)
+    await page.keyboard.press('Escape')
+    await frame.waitFor({ state: 'detached' })
+    expect(troubles).toEqual([])
+  })
+
+  test('after the server was away the panel resumes and misses nothing', async () => {
+    const page = await open(desktop)
+    await setUp(page)
+    await page.getByText('NJ J033338').waitFor()
+    const port = Number(new URL(server.url).port)
+    await server[Symbol.asyncDispose]()
+    await page.getByText('Connection lost').waitFor()
+    daemon.store.commit(daemon.clock.now(), (tx) =>
+      tx.event('entry.catalogued', { entryId: 'e-9', detectionId: 'd-9', name: 'NJ J999999', isNew: true }),
+    )
+    server = await startServer(daemon, { webFolder, port })
+    await page.getByText('NJ J999999 catalogued').waitFor()
+    await page.getByText('Connection lost').waitFor({ state: 'detached' })
+  })
+
+  test('a viewer sees and cannot command', async () => {
+    const page = await open(desktop)
+    await setUp(page)
+    const made = await page.evaluate(async (password) => {
+      const { csrfToken } = (await (await fetch('/api/session')).json()) as { csrfToken: string }
+      const headers = { 'x-csrf-token': csrfToken, 'content-type': 'application/json' }
+      const body = JSON.stringify({ username: 'bob', password, role: 'viewer' })
+      return (await fetch('/api/accounts', { method: 'POST', headers, body })).status
+    }, testPassword)
+    expect(made).toBe(201)
+    await page.getByRole('button', { name: 'Account and appearance' }).click()
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByLabel('User name').fill('bob')
+    await page.getByLabel('Password').fill(testPassword)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByText('Exposing NGC 1365').waitFor()
+    expect(await page.getByRole('button', { name: 'Stop the night' }).count()).toBe(0)
+    await toPage(page, 'Review')
+    await page.getByText('Judging needs the role curator').waitFor()
+  })
+
+  /** `NIGHTJAR_SCREENSHOTS=docs/screenshots npx vitest run appliance/src/server/panel.browser.test.ts -t pictures` */
+  test.runIf(process.env.NIGHTJAR_SCREENSHOTS)('takes the pictures of the documentation', async () => {
+    const target = join(repository, process.env.NIGHTJAR_SCREENSHOTS!)
+    mkdirSync(target, { recursive: true })
+    const take = async (page: Page, name: string, hash: string, theme: string): Promise<void> => {
+      await page.goto(`${server.url}/#/${hash}`)
+      await page.evaluate((choice) => localStorage.setItem('nightjar.theme', choice), theme)
+      await page.reload()
+      await page.waitForLoadState('networkidle')
+      await page.locator('img').first().waitFor()
+      const png = await page.screenshot()
+      await sharp(png)
+        .png({ palette: true, quality: 90, effort: 8 })
+        .toFile(join(target, `${name}.png`))
+    }
+    const page = await open({ ...phone, reducedMotion: 'reduce' })
+    await setUp(page)
+    await take(page, 'phone-tonight', 'tonight', 'night')
+    await take(page, 'phone-review', 'review', 'night')
+    await take(page, 'phone-review-red', 'review', 'red')
+    const wide = await open({ ...desktop, reducedMotion: 'reduce', storageState: await page.context().storageState() })
+    await take(wide, 'desktop-tonight', 'tonight', 'night')
+    await take(wide, 'desktop-review', 'review', 'day')
+    await take(wide, 'desktop-frames', 'frames', 'night')
+    await take(wide, 'desktop-viewer', 'frames/f-0006', 'night')
+    await take(wide, 'desktop-tonight-red', 'tonight', 'red')
+  })
+})
