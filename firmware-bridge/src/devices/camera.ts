@@ -1,47 +1,77 @@
-import type { Outcome } from './mount.ts'
+import type { Failure, Outcome } from './outcome.ts'
 
-export type CameraFrameType = 'light' | 'bias' | 'dark' | 'flat'
+export type CameraFrameType = 'light' | 'dark' | 'bias' | 'flat'
 
 export interface CameraState {
+  /** Device and protocol that say so: `INDI CCD Simulator`. */
+  readonly source: string
+  /** When the camera was last heard, Unix ms UTC; 0 when never. `clock.now() - atMs` is the age. */
+  readonly atMs: number
   readonly connected: boolean
   readonly exposing: boolean
-  /** Of the whole sensor, unbinned. */
+  /** Time left of the exposure under way, as the camera counts it. */
+  readonly remainingSeconds?: number | undefined
+  readonly temperatureC?: number | undefined
+  /** In the camera's own steps. */
+  readonly gain?: number | undefined
+  /** In the camera's own steps. */
+  readonly offset?: number | undefined
+  /** Pixels of the chip per pixel of the frame, each way. */
+  readonly binning: { readonly x: number; readonly y: number }
+  /** Size of the frames that come now: the region of interest over the binning. 0 until known. */
   readonly widthPixels: number
   readonly heightPixels: number
-  readonly pixelMicrometres: number
-  readonly binning: readonly [number, number]
-  readonly temperatureC: number | undefined
-  readonly gain: number | undefined
-  readonly offset: number | undefined
-  /** When the camera last said anything, Unix ms. */
-  readonly atMs: number
-  readonly source: string
+  /** Unbinned. 0 until known. */
+  readonly pixelSizeMicrons: number
+  /** Name of the filter in the beam, where there is a wheel. */
+  readonly filter?: string | undefined
+  readonly filters: readonly string[]
 }
 
-export type Exposed =
-  | {
-      readonly ok: true
-      /** The file as the camera made it. */
-      readonly bytes: Uint8Array
-      /** `.fits`, `.fits.fz` … */
-      readonly format: string
-      readonly startedAtMs: number
-      readonly endedAtMs: number
-    }
-  | { readonly ok: false; readonly reason: string }
+export interface ExposureRequest {
+  /** Ignored for `bias`: the camera takes its shortest. */
+  readonly seconds: number
+  readonly frameType: CameraFrameType
+  readonly signal?: AbortSignal | undefined
+}
 
-export interface Camera {
+export interface ExposedFrame {
+  readonly ok: true
+  /** A whole file as the camera sent it. */
+  readonly bytes: Uint8Array
+  /** Suffix chain of `bytes`: `.fits`, `.fits.fz`. */
+  readonly format: string
+  /** Unix ms UTC when the camera acknowledged the start. */
+  readonly startedAtMs: number
+  /** Unix ms UTC when the shutter closed: start plus the exposure time. */
+  readonly endedAtMs: number
+}
+
+/** Region of interest in unbinned chip pixels, 0-based. */
+export interface Region {
+  readonly x: number
+  readonly y: number
+  readonly widthPixels: number
+  readonly heightPixels: number
+}
+
+/** A camera, with its wheel where it has one. One exposure at a time; commands resolve when the camera confirms the value. */
+export interface Camera extends AsyncDisposable {
   state(): CameraState
-  /** One exposure, from command to bytes. Aborts the camera when the signal does; never waits longer than it must. */
-  expose(plan: { readonly seconds: number; readonly frameType: CameraFrameType; readonly signal?: AbortSignal }): Promise<Exposed>
+  /**
+   * Takes one frame. Fails as a value when the camera refuses, disappears, is aborted (by `abort` or `signal`) or has not
+   * delivered by the exposure's own deadline (a monotonic one: a camera whose clock jumps says Busy for ever).
+   */
+  expose(request: ExposureRequest): Promise<ExposedFrame | Failure>
+  /** Fails when the camera does not confirm; fine when nothing is exposing. */
   abort(): Promise<Outcome>
   setGain(gain: number): Promise<Outcome>
   setOffset(offset: number): Promise<Outcome>
   setBinning(x: number, y: number): Promise<Outcome>
-  /** Unbinned sensor pixels. */
-  setRoi(roi: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }): Promise<Outcome>
-  /** Resolves when the temperature is within 1 °C of the goal. */
-  setTemperature(temperatureC: number): Promise<Outcome>
-  /** By its name. */
-  setFilter(filter: string): Promise<Outcome>
+  /** The whole chip when `region` is undefined. */
+  setRoi(region: Region | undefined): Promise<Outcome>
+  /** Starts cooling or warming; resolves when the camera has taken the set point, not when it is reached. */
+  setTemperature(celsius: number): Promise<Outcome>
+  /** By name, as listed in `state().filters`; resolves when the wheel has stopped there. */
+  setFilter(name: string): Promise<Outcome>
 }

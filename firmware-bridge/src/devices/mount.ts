@@ -1,30 +1,39 @@
-/** A command was carried out, or not, with a reason for people. */
-export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+import type { Outcome } from './outcome.ts'
 
-/** What a mount says of itself. Angles are ICRS (J2000) degrees; a mount that thinks in coordinates of date is converted. */
+/** The side of the pier that the telescope is on. */
+export type PierSide = 'east' | 'west' | 'unknown'
+
 export interface MountState {
-  readonly connected: boolean
-  readonly raDeg: number
-  readonly decDeg: number
-  readonly tracking: boolean
-  readonly slewing: boolean
-  readonly parked: boolean
-  readonly pierSide: 'east' | 'west' | 'unknown'
-  /** When the mount last said anything, Unix ms. */
-  readonly atMs: number
-  /** Which device on which wire says so. */
+  /** Device and protocol that say so: `INDI Telescope Simulator`. */
   readonly source: string
+  /** When the mount was last heard, Unix ms UTC; 0 when never. `clock.now() - atMs` is the age. */
+  readonly atMs: number
+  readonly connected: boolean
+  /** ICRS, degrees in [0, 360). NaN until the mount has said where it points. */
+  readonly raDeg: number
+  /** ICRS, degrees. NaN until the mount has said where it points. */
+  readonly decDeg: number
+  /** Only from mounts that report it. */
+  readonly altitudeDeg?: number | undefined
+  readonly tracking: boolean
+  readonly parked: boolean
+  readonly slewing: boolean
+  readonly pierSide: PierSide
 }
 
-/** Every command resolves when the mount confirms it, or with the reason why it did not within its time. */
-export interface Mount {
+/**
+ * A telescope mount. Coordinates are ICRS degrees. Commands resolve when the mount has done them, or with the reason why
+ * not; none of them checks the horizon, the Sun or the roof: that is the gate's work.
+ */
+export interface Mount extends AsyncDisposable {
   state(): MountState
-  /** Goes to a place and tracks it. */
+  /** Points and tracks. Resolves when the mount has settled there; after `timeoutMs` the motion is stopped and it fails. */
   slew(raDeg: number, decDeg: number, timeoutMs: number): Promise<Outcome>
-  /** Tells the mount where it really looks. */
+  /** Tells the mount that it points there now, without moving. */
   sync(raDeg: number, decDeg: number): Promise<Outcome>
   track(on: boolean): Promise<Outcome>
-  park(): Promise<Outcome>
+  park(timeoutMs?: number): Promise<Outcome>
   unpark(): Promise<Outcome>
+  /** Stops every motion. A slew or park under way ends as a failure. */
   abort(): Promise<Outcome>
 }
