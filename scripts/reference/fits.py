@@ -101,6 +101,15 @@ def fourier(width, height):
     }
 
 
+def large_statistics():
+    plane = pattern(401, 307)
+    plane[::3] -= np.float32(164)
+    plane[5::7, 3::5] = -0.0
+    quantiles = [0, 0.001, 0.3, 0.5, 0.77, 0.9999, 1]
+    deviation = np.abs(plane - np.float32(np.median(plane)))
+    return {"fractions": quantiles, "quantiles": list(np.quantile(plane.astype(np.float64), quantiles)), "mad": float(np.median(deviation))}
+
+
 def statistics():
     plane = pattern(61, 47).astype(np.float64)
     plane[5, 7] = 1e6
@@ -197,7 +206,7 @@ write("reference.json", {
     "source": f"scripts/reference/fits.py: {versions}",
     "files": small_files(), "header": header_file(),
     "fourier": [fourier(w, h) for w, h in ((8, 8), (16, 40), (40, 72), (64, 48), (120, 200), (240, 216), (256, 128))],
-    "statistics": statistics(), "convolutions": convolutions(), "wcs": wcs_cases(),
+    "statistics": statistics(), "largeStatistics": large_statistics(), "convolutions": convolutions(), "wcs": wcs_cases(),
 })
 real = sys.argv[1] if len(sys.argv) > 1 else os.path.join(root, "..", "shared", "data")
 if os.path.isdir(real):

@@ -64,7 +64,9 @@ export function stretchPreview(
   const width = Math.ceil(plane.width / factor)
   const height = Math.ceil(plane.height / factor)
   const binned = compute.float32(width, height)
-  const source = [plane.pointer, mask?.pointer ?? 0, binned.pointer, plane.width, plane.height, width, factor]
+  const scratch = compute.allocate(compute.threads * plane.width * 8)
+  const maskPointer = mask?.pointer ?? 0
+  const source = [plane.pointer, maskPointer, binned.pointer, plane.width, plane.height, width, factor, scratch]
   compute.rows('binMean', height, source)
   const [black, white] = limits(compute, binned, options)
   const table = compute.uint8(tableEntries, 1)

@@ -23,6 +23,7 @@ export interface Reference {
     quantiles: number[]
     clipped: { mean: number; median: number; std: number }
   }
+  readonly largeStatistics: { fractions: number[]; quantiles: number[]; mad: number }
   readonly convolutions: {
     tapsX: number[]
     tapsY: number[]

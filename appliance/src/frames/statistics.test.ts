@@ -71,4 +71,27 @@ describe.each([1, 2])('statistics on %i threads', (threads) => {
     plane.data.set([-3, 2, -0.5, -1e-30, 1e-30])
     expect(quantiles(compute, plane, [0, 0.25, 0.5, 0.75, 1])).toEqual([-3, -0.5, -1e-30, 1e-30, 2].map(Math.fround))
   })
+
+  it('of planes large enough to be sampled first are numpy’s', () => {
+    using compute = createCompute({ threads })
+    const plane = pattern(compute, 401, 307)
+    plane.data.forEach((value, i) => {
+      const [x, y] = [i % 401, Math.floor(i / 401)]
+      if (y % 3 === 0) plane.data[i] = value - 164
+      if (y % 7 === 5 && x % 5 === 3) plane.data[i] = -0
+    })
+    const large = reference.largeStatistics
+    quantiles(compute, plane, large.fractions).forEach((value, i) => {
+      expect(value).toBeCloseTo(large.quantiles[i] as number, 9)
+    })
+    expect(medianAndMad(compute, plane).mad).toBe(large.mad)
+  })
+
+  it('of a large plane of one value are that value', () => {
+    using compute = createCompute({ threads })
+    const plane = compute.float32(300, 300)
+    plane.data.fill(-7.25)
+    expect(quantiles(compute, plane, [0, 0.5, 1])).toEqual([-7.25, -7.25, -7.25])
+    expect(medianAndMad(compute, plane)).toEqual({ median: -7.25, mad: 0 })
+  })
 })

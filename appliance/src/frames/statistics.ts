@@ -1,4 +1,5 @@
 import type { Compute } from './compute.ts'
+import { largestFloat32, orderStatistics, type PixelChoice } from './orderStatistics.ts'
 import type { MaskPlane, Plane } from './plane.ts'
 
 /**
@@ -27,102 +28,23 @@ export interface ClippedStatistics extends Moments {
   readonly high: number
 }
 
-const histogramBins = 65536
-const largest = 3.4028234663852886e38
 /** Standard deviation of a normal distribution whose median absolute deviation is 1. */
 export const sigmaPerMad = 1.482602218505602
 
-interface Pick {
-  readonly center: number
-  readonly magnitude: boolean
-  readonly low: number
-  readonly high: number
-  readonly mask: number
-}
-
-function pick(selection: Selection, center = 0, magnitude = false): Pick {
-  const low = Math.max(-largest, selection.low ?? -largest)
-  const high = Math.min(largest, selection.high ?? largest)
+function choose(selection: Selection, center = 0, magnitude = false): PixelChoice {
+  const low = Math.max(-largestFloat32, selection.low ?? -largestFloat32)
+  const high = Math.min(largestFloat32, selection.high ?? largestFloat32)
   return { center, magnitude, low, high, mask: selection.mask?.pointer ?? 0 }
 }
 
-/** One histogram over the plane: `upper` undefined counts the upper 16 bits, else the lower 16 of those with that upper. */
-function histogram(compute: Compute, plane: Plane, chosen: Pick, upper: number | undefined): Float64Array {
-  using _scratch = compute.scope()
-  const counts = compute.int32(histogramBins, compute.threads)
-  const { center, magnitude, low, high, mask } = chosen
-  const args = [plane.pointer, mask, plane.width, center, magnitude ? 1 : 0, low, high, counts.pointer]
-  if (upper === undefined) compute.rows('histogramUpper', plane.height, args)
-  else compute.rows('histogramLower', plane.height, [...args, upper])
-  const total = new Float64Array(histogramBins)
-  for (let i = 0; i < counts.data.length; i++) {
-    const bin = i % histogramBins
-    total[bin] = (total[bin] as number) + (counts.data[i] as number)
-  }
-  return total
-}
-
-const bits = new DataView(new ArrayBuffer(4))
-
-/** The float32 whose sortable bits are `upper` and `lower` (assembly/statistics.ts). */
-function numberOf(upper: number, lower: number): number {
-  const key = upper * histogramBins + lower
-  bits.setUint32(0, key >= 0x80000000 ? key - 0x80000000 : ~key >>> 0)
-  return bits.getFloat32(0)
-}
-
-interface Place {
-  readonly bin: number
-  /** Rank inside the bin. */
-  readonly rest: number
-}
-
-function placeOf(counts: Float64Array, rank: number): Place {
-  let rest = rank
-  for (let bin = 0; bin < counts.length; bin++) {
-    const count = counts[bin] as number
-    if (rest < count) return { bin, rest }
-    rest -= count
-  }
-  return { bin: counts.length - 1, rest: 0 }
-}
-
-function total(counts: Float64Array): number {
-  let sum = 0
-  for (const count of counts) sum += count
-  return sum
-}
-
-/** Values of the order statistics `ranks(count)`, 0 = smallest; empty when no pixel counts. */
-function select(compute: Compute, plane: Plane, chosen: Pick, ranks: (count: number) => number[]): number[] {
-  const uppers = histogram(compute, plane, chosen, undefined)
-  const count = total(uppers)
-  if (count === 0) return []
-  const lowers = new Map<number, Float64Array>()
-  return ranks(count).map((rank) => {
-    const place = placeOf(uppers, rank)
-    let counts = lowers.get(place.bin)
-    if (!counts) {
-      counts = histogram(compute, plane, chosen, place.bin)
-      lowers.set(place.bin, counts)
-    }
-    return numberOf(place.bin, placeOf(counts, place.rest).bin)
-  })
-}
-
-/** The two ranks in the middle: the same one twice for an odd count. */
-function middleRanks(count: number): number[] {
-  return [Math.floor((count - 1) / 2), Math.floor(count / 2)]
-}
-
-function medianOf(compute: Compute, plane: Plane, chosen: Pick): number {
-  const [a, b] = select(compute, plane, chosen, middleRanks)
-  return a === undefined || b === undefined ? Number.NaN : (a + b) / 2
+function medianOf(compute: Compute, plane: Plane, choice: PixelChoice): number {
+  const [middle] = orderStatistics(compute, plane, choice, [0.5]) ?? []
+  return middle ? (middle[0] + middle[1]) / 2 : Number.NaN
 }
 
 /** The exact median: the mean of the middle two for an even count. NaN when no pixel counts. */
 export function median(compute: Compute, plane: Plane, selection: Selection = {}): number {
-  return medianOf(compute, plane, pick(selection))
+  return medianOf(compute, plane, choose(selection))
 }
 
 /** The median and the median absolute deviation from it (unscaled; times `sigmaPerMad` for a normal sigma). */
@@ -131,9 +53,9 @@ export function medianAndMad(
   plane: Plane,
   selection: Selection = {},
 ): { readonly median: number; readonly mad: number } {
-  const center = medianOf(compute, plane, pick(selection))
+  const center = medianOf(compute, plane, choose(selection))
   if (Number.isNaN(center)) return { median: center, mad: center }
-  return { median: center, mad: medianOf(compute, plane, pick(selection, center, true)) }
+  return { median: center, mad: medianOf(compute, plane, choose(selection, center, true)) }
 }
 
 /** Exact quantiles, linear between order statistics as numpy's default. NaN when no pixel counts. */
@@ -143,22 +65,18 @@ export function quantiles(
   fractions: readonly number[],
   selection: Selection = {},
 ): number[] {
-  let places: number[] = []
-  const values = select(compute, plane, pick(selection), (count) => {
-    places = fractions.map((fraction) => Math.min(1, Math.max(0, fraction)) * (count - 1))
-    return places.flatMap((place) => [Math.floor(place), Math.ceil(place)])
-  })
-  return fractions.map((_, index) => {
-    const [low, high] = [values[2 * index], values[2 * index + 1]]
-    if (low === undefined || high === undefined) return Number.NaN
-    return low + (high - low) * ((places[index] ?? 0) % 1)
+  const inside = fractions.map((fraction) => Math.min(1, Math.max(0, fraction)))
+  const found = orderStatistics(compute, plane, choose(selection), inside)
+  return inside.map((_, index) => {
+    const [low, high, weight] = found?.[index] ?? [Number.NaN, Number.NaN, 0]
+    return low + (high - low) * weight
   })
 }
 
 /** Count, mean and standard deviation. `about` should be near the mean when the mean is large against the deviation. */
 export function moments(compute: Compute, plane: Plane, selection: Selection = {}, about = 0): Moments {
   using _scratch = compute.scope()
-  const { low, high, mask } = pick(selection)
+  const { low, high, mask } = choose(selection)
   const pointer = compute.allocate(plane.height * 24)
   compute.rows('rowSums', plane.height, [plane.pointer, mask, plane.width, about, low, high, pointer])
   const sums = new Float64Array(compute.memory.buffer, pointer, plane.height * 3)
@@ -185,8 +103,8 @@ export interface ClipOptions extends Selection {
 /** Sigma-clipped mean, median and deviation about the median: astropy's `sigma_clipped_stats`, same defaults but 5 rounds. */
 export function sigmaClipped(compute: Compute, plane: Plane, options: ClipOptions = {}): ClippedStatistics {
   const { sigma = 3, rounds = 5, mask } = options
-  let low = options.low ?? -largest
-  let high = options.high ?? largest
+  let low = options.low ?? -largestFloat32
+  let high = options.high ?? largestFloat32
   let center = median(compute, plane, { mask, low, high })
   let current = moments(compute, plane, { mask, low, high }, center)
   for (let round = 0; round < rounds && current.count > 0; round++) {

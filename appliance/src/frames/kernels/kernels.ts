@@ -290,7 +290,7 @@ export interface Kernels {
   spectrumConjugateMultiply(rowFrom: number, rowTo: number, a: number, b: number, out: number, height: number): void
   spectrumAbs2(rowFrom: number, rowTo: number, a: number, out: number, height: number): void
 
-  histogramUpper(
+  histogramRange(
     rowFrom: number,
     rowTo: number,
     data: number,
@@ -300,20 +300,12 @@ export interface Kernels {
     magnitude: number,
     low: number,
     high: number,
+    from: number,
+    to: number,
+    keyFrom: number,
+    shift: number,
     histograms: number,
-  ): void
-  histogramLower(
-    rowFrom: number,
-    rowTo: number,
-    data: number,
-    mask: number,
-    width: number,
-    center: number,
-    magnitude: number,
-    low: number,
-    high: number,
-    histograms: number,
-    upper: number,
+    counts: number,
   ): void
   rowSums(
     rowFrom: number,
@@ -371,6 +363,7 @@ export interface Kernels {
     height: number,
     outWidth: number,
     factor: number,
+    scratch: number,
   ): void
   stretchBytes(
     rowFrom: number,

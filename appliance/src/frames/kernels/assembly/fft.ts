@@ -333,7 +333,6 @@ function moveTransposed(from: usize, stride: usize, to: usize, outStride: usize)
 
 // @ts-ignore: decorator
 @inline
-/** Half the sum (re) of Z[k] and the conjugate of Z[W-k], and so on: the spectra of the two real rows in one complex one. */
 function half(v: v128): v128 {
   return f32x4.mul(v, f32x4.splat(0.5))
 }
@@ -368,43 +367,82 @@ export function fftRows(
       moveTransposed(from + 4 * stride, stride, to + 16, 32)
     }
     transform(a, a, b, c, plan, width)
+    v128.store(b, v128.load(a))
+    v128.store(b, v128.load(a, 16), 16)
     let out = spectrum + (<usize>y << 5)
-    for (let k = 0; k <= halfWidth; k += 4) {
-      splitBlock(a, k, width, halfWidth, out)
+    for (let k = 0; k < halfWidth; k += 4) {
+      splitBlock(a, k, width, out)
       out += blockBytes
     }
+    splitLast(a, halfWidth, out)
   }
 }
 
-/** Columns k..k+3 of eight rows: separates the pairs of rows and writes [re4 im4] for each row; columns past W/2 are zero. */
-function splitBlock(z: usize, k: i32, width: i32, halfWidth: i32, out: usize): void {
+/**
+ * Columns k..k+3 of eight rows: separates the pairs of rows (A = (Z[k] + conj Z[W-k]) / 2, B = (Z[k] - conj Z[W-k]) / 2i) and
+ * writes [re4 im4] for each row. Element W is a copy of element 0.
+ */
+function splitBlock(z: usize, k: i32, width: i32, out: usize): void {
+  const p = z + (<usize>k << 5)
+  const q = z + (<usize>(width - k - 3) << 5)
+  const p0r = v128.load(p)
+  const p1r = v128.load(p, 32)
+  const p2r = v128.load(p, 64)
+  const p3r = v128.load(p, 96)
+  const q0r = v128.load(q, 96)
+  const q1r = v128.load(q, 64)
+  const q2r = v128.load(q, 32)
+  const q3r = v128.load(q)
+  storeTransposed(
+    half(f32x4.add(p0r, q0r)),
+    half(f32x4.add(p1r, q1r)),
+    half(f32x4.add(p2r, q2r)),
+    half(f32x4.add(p3r, q3r)),
+    out,
+    32,
+  )
+  storeTransposed(
+    half(f32x4.sub(q0r, p0r)),
+    half(f32x4.sub(q1r, p1r)),
+    half(f32x4.sub(q2r, p2r)),
+    half(f32x4.sub(q3r, p3r)),
+    out + 144,
+    32,
+  )
+  const p0i = v128.load(p, 16)
+  const p1i = v128.load(p, 48)
+  const p2i = v128.load(p, 80)
+  const p3i = v128.load(p, 112)
+  const q0i = v128.load(q, 112)
+  const q1i = v128.load(q, 80)
+  const q2i = v128.load(q, 48)
+  const q3i = v128.load(q, 16)
+  storeTransposed(
+    half(f32x4.sub(p0i, q0i)),
+    half(f32x4.sub(p1i, q1i)),
+    half(f32x4.sub(p2i, q2i)),
+    half(f32x4.sub(p3i, q3i)),
+    out + 16,
+    32,
+  )
+  storeTransposed(
+    half(f32x4.add(p0i, q0i)),
+    half(f32x4.add(p1i, q1i)),
+    half(f32x4.add(p2i, q2i)),
+    half(f32x4.add(p3i, q3i)),
+    out + 128,
+    32,
+  )
+}
+
+/** Column W/2, where Z is its own mirror: A = (re, 0), B = (im, 0). The three columns after it are zero. */
+function splitLast(z: usize, halfWidth: i32, out: usize): void {
   const zero = f32x4.splat(0)
-  let ar0 = zero, ar1 = zero, ar2 = zero, ar3 = zero
-  let ai0 = zero, ai1 = zero, ai2 = zero, ai3 = zero
-  let br0 = zero, br1 = zero, br2 = zero, br3 = zero
-  let bi0 = zero, bi1 = zero, bi2 = zero, bi3 = zero
-  for (let j = 0; j < 4; j++) {
-    const column = k + j
-    if (column > halfWidth) break
-    const p = z + (<usize>column << 5)
-    const q = z + (<usize>(column == 0 ? 0 : width - column) << 5)
-    const pr = v128.load(p)
-    const pi = v128.load(p, 16)
-    const qr = v128.load(q)
-    const qi = v128.load(q, 16)
-    const ar = half(f32x4.add(pr, qr))
-    const ai = half(f32x4.sub(pi, qi))
-    const br = half(f32x4.add(pi, qi))
-    const bi = half(f32x4.sub(qr, pr))
-    if (j == 0) { ar0 = ar; ai0 = ai; br0 = br; bi0 = bi }
-    else if (j == 1) { ar1 = ar; ai1 = ai; br1 = br; bi1 = bi }
-    else if (j == 2) { ar2 = ar; ai2 = ai; br2 = br; bi2 = bi }
-    else { ar3 = ar; ai3 = ai; br3 = br; bi3 = bi }
-  }
-  storeTransposed(ar0, ar1, ar2, ar3, out, 32)
-  storeTransposed(ai0, ai1, ai2, ai3, out + 16, 32)
-  storeTransposed(br0, br1, br2, br3, out + 128, 32)
-  storeTransposed(bi0, bi1, bi2, bi3, out + 144, 32)
+  const p = z + (<usize>halfWidth << 5)
+  storeTransposed(v128.load(p), zero, zero, zero, out, 32)
+  storeTransposed(zero, zero, zero, zero, out + 16, 32)
+  storeTransposed(v128.load(p, 16), zero, zero, zero, out + 128, 32)
+  storeTransposed(zero, zero, zero, zero, out + 144, 32)
 }
 
 /**
@@ -459,46 +497,86 @@ export function fftRowsInverse(
   const halfWidth = width >> 1
   for (let y = rowFrom; y < rowTo; y += 8) {
     let block = spectrum
-    for (let k = 0; k <= halfWidth; k += 4) {
-      joinBlock(block, y, height, k, width, halfWidth, a, c)
+    for (let k = 0; k < halfWidth; k += 4) {
+      joinBlock(block, y, height, k, width, a)
       block += blockBytes
     }
+    joinZero(a, width)
+    joinLast(block, y, height, a, halfWidth)
     transform(a, a, b, c, plan, width)
     storeRows(a, dst + <usize>y * stride, width, stride, f32x4.splat(scale))
   }
 }
 
-/** Z = A + iB of eight rows from columns k..k+3, swapped (im, re), at k and W - k. `t` is scratch of eight elements. */
-function joinBlock(block: usize, y: i32, height: i32, k: i32, width: i32, halfWidth: i32, z: usize, t: usize): void {
-  for (let half = 0; half < 2; half++) {
-    const row = y + 4 * half
-    const r0 = block + (<usize>mirrored(row, height) << 5)
-    const r1 = block + (<usize>mirrored(row + 1, height) << 5)
-    const r2 = block + (<usize>mirrored(row + 2, height) << 5)
-    const r3 = block + (<usize>mirrored(row + 3, height) << 5)
-    const to = t + <usize>(half * 128)
-    storeTransposed(v128.load(r0), v128.load(r1), v128.load(r2), v128.load(r3), to, 32)
-    storeTransposed(v128.load(r0, 16), v128.load(r1, 16), v128.load(r2, 16), v128.load(r3, 16), to + 16, 32)
+/**
+ * Z = A + iB of eight rows from columns k..k+3, swapped (im, re): at k is (A.im + B.re, A.re - B.im), at W - k is
+ * (B.re - A.im, A.re + B.im). Columns 0 and W/2 are put right by `joinReal`.
+ */
+function joinBlock(block: usize, y: i32, height: i32, k: i32, width: i32, z: usize): void {
+  const a0 = block + (<usize>mirrored(y, height) << 5)
+  const a1 = block + (<usize>(height - y - 1) << 5)
+  const p = z + (<usize>k << 5)
+  const q = z + (<usize>(width - k - 3) << 5)
+  joinHalf(a0 + 16, a1 + 16, a1 - 96, p, q, true)
+  joinHalf(a0, a1, a1 - 80, p + 16, q + 16, false)
+}
+
+// @ts-ignore: decorator
+@inline
+/**
+ * `a0` holds the first row's four columns of A, `a1` the second's; the rows after it lie 32 bytes lower each; `b` is the fifth
+ * row, of B. Sum and difference go to p and q; the first half has its difference turned round.
+ */
+function joinHalf(a0: usize, a1: usize, b: usize, p: usize, q: usize, first: bool): void {
+  const ra = v128.load(a0)
+  const rb = v128.load(a1)
+  const rc = v128.load(a1 - 32)
+  const rd = v128.load(a1 - 64)
+  const ab0 = zipLow(ra, rb)
+  const ab1 = zipHigh(ra, rb)
+  const cd0 = zipLow(rc, rd)
+  const cd1 = zipHigh(rc, rd)
+  const sa = v128.load(b)
+  const sb = v128.load(b - 32)
+  const sc = v128.load(b - 64)
+  const sd = v128.load(b - 96)
+  const tu0 = zipLow(sa, sb)
+  const tu1 = zipHigh(sa, sb)
+  const vw0 = zipLow(sc, sd)
+  const vw1 = zipHigh(sc, sd)
+  joinColumn(low64(ab0, cd0), low64(tu0, vw0), p, q + 96, first)
+  joinColumn(high64(ab0, cd0), high64(tu0, vw0), p + 32, q + 64, first)
+  joinColumn(low64(ab1, cd1), low64(tu1, vw1), p + 64, q + 32, first)
+  joinColumn(high64(ab1, cd1), high64(tu1, vw1), p + 96, q, first)
+}
+
+// @ts-ignore: decorator
+@inline
+function joinColumn(a: v128, b: v128, p: usize, q: usize, first: bool): void {
+  if (first) {
+    v128.store(p, f32x4.add(a, b))
+    v128.store(q, f32x4.sub(b, a))
+  } else {
+    v128.store(p, f32x4.sub(a, b))
+    v128.store(q, f32x4.add(a, b))
   }
-  for (let j = 0; j < 4; j++) {
-    const column = k + j
-    if (column > halfWidth) return
-    const at = t + (<usize>j << 5)
-    const ar = v128.load(at)
-    const ai = v128.load(at, 16)
-    const br = v128.load(at, 128)
-    const bi = v128.load(at, 144)
-    const p = z + (<usize>column << 5)
-    if (column == 0 || column == halfWidth) {
-      v128.store(p, br)
-      v128.store(p, ar, 16)
-      continue
-    }
-    const q = z + (<usize>(width - column) << 5)
-    v128.store(p, f32x4.add(ai, br))
-    v128.store(p, f32x4.sub(ar, bi), 16)
-    v128.store(q, f32x4.sub(br, ai))
-    v128.store(q, f32x4.add(ar, bi), 16)
+}
+
+/** Column 0 after `joinBlock`: half of what was put at 0 and at W is (B.re, A.re). */
+function joinZero(z: usize, width: i32): void {
+  const end = z + (<usize>width << 5)
+  v128.store(z, half(f32x4.add(v128.load(z), v128.load(end))))
+  v128.store(z, half(f32x4.add(v128.load(z, 16), v128.load(end, 16))), 16)
+}
+
+/** Column W/2: (B.re, A.re) of the first column of the last block. */
+function joinLast(block: usize, y: i32, height: i32, z: usize, halfWidth: i32): void {
+  const to = z + (<usize>halfWidth << 5)
+  for (let row = 0; row < 4; row++) {
+    const a = load<f32>(block + (<usize>mirrored(y + row, height) << 5))
+    const b = load<f32>(block + (<usize>mirrored(y + row + 4, height) << 5))
+    store<f32>(to + (<usize>row << 2), b)
+    store<f32>(to + (<usize>row << 2), a, 16)
   }
 }
 

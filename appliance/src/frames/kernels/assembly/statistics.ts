@@ -14,15 +14,16 @@ function sortable(value: f32): u32 {
 
 // @ts-ignore: decorator
 @inline
-function counts(mask: usize, i: i32): bool {
+function counted(mask: usize, i: i32): bool {
   return mask == 0 || load<u16>(mask + ((<usize>i) << 1)) == 0
 }
 
 /**
- * Adds to this thread's histogram (65536 uint32 at `histograms`) the upper 16 sortable bits of value - center, or of its
- * magnitude when `magnitude` is not 0.
+ * Looks at d = value - center, or its magnitude when `magnitude` is not 0. Counts for each row (two int32 at `counts`) how
+ * many pixels there are and how many have d below `from`; adds those with from <= d <= to to this thread's histogram of
+ * 65536 uint32: bin (key - keyFrom) >> shift, where key is the sortable bits of d.
  */
-export function histogramUpper(
+export function histogramRange(
   rowFrom: i32,
   rowTo: i32,
   data: usize,
@@ -32,45 +33,71 @@ export function histogramUpper(
   magnitude: i32,
   low: f32,
   high: f32,
+  from: f32,
+  to: f32,
+  keyFrom: u32,
+  shift: i32,
   histograms: usize,
+  counts: usize,
 ): void {
   const own = ownScratch(histograms, bins)
   const keep = magnitude ? 0x7fffffff : -1
-  const to = rowTo * width
-  for (let i = rowFrom * width; i < to; i++) {
-    const v = load<f32>(data + ((<usize>i) << 2))
-    if (v < low || v > high || v != v || !counts(mask, i)) continue
-    const d = reinterpret<f32>(reinterpret<i32>(v - center) & keep)
-    const at = own + ((<usize>(sortable(d) >> 16)) << 2)
-    store<u32>(at, load<u32>(at) + 1)
+  const low4 = f32x4.splat(low)
+  const high4 = f32x4.splat(high)
+  const from4 = f32x4.splat(from)
+  const to4 = f32x4.splat(to)
+  const center4 = f32x4.splat(center)
+  const keep4 = i32x4.splat(keep)
+  const zero4 = i32x4.splat(0)
+  for (let y = rowFrom; y < rowTo; y++) {
+    let all4 = zero4
+    let below4 = zero4
+    const end = (y + 1) * width
+    let i = y * width
+    for (; i + 4 <= end; i += 4) {
+      const v = v128.load(data + ((<usize>i) << 2))
+      let good = v128.and(f32x4.ge(v, low4), f32x4.le(v, high4))
+      if (mask != 0) {
+        const bits = v128.load64_zero(mask + ((<usize>i) << 1))
+        good = v128.and(good, i32x4.eq(i32x4.extend_low_i16x8_u(bits), zero4))
+      }
+      // Adding zero makes +0 of -0, whose sortable bits differ.
+      const d = f32x4.add(v128.and(f32x4.sub(v, center4), keep4), zero4)
+      all4 = i32x4.sub(all4, good)
+      below4 = i32x4.sub(below4, v128.and(good, f32x4.lt(d, from4)))
+      let lanes = i32x4.bitmask(v128.and(good, v128.and(f32x4.ge(d, from4), f32x4.le(d, to4))))
+      while (lanes != 0) {
+        addToBin(data, i + ctz<i32>(lanes), center, keep, keyFrom, shift, own)
+        lanes &= lanes - 1
+      }
+    }
+    let all = laneSum(all4)
+    let below = laneSum(below4)
+    for (; i < end; i++) {
+      const v = load<f32>(data + ((<usize>i) << 2))
+      if (!(v >= low && v <= high) || !counted(mask, i)) continue
+      const d = reinterpret<f32>(reinterpret<i32>(v - center) & keep) + 0
+      all++
+      if (d < from) below++
+      else if (d <= to) addToBin(data, i, center, keep, keyFrom, shift, own)
+    }
+    store<i32>(counts + ((<usize>y) << 3), all)
+    store<i32>(counts + ((<usize>y) << 3), below, 4)
   }
 }
 
-/** As `histogramUpper`, for the lower 16 bits of values whose upper 16 bits are `upper`. */
-export function histogramLower(
-  rowFrom: i32,
-  rowTo: i32,
-  data: usize,
-  mask: usize,
-  width: i32,
-  center: f32,
-  magnitude: i32,
-  low: f32,
-  high: f32,
-  histograms: usize,
-  upper: i32,
-): void {
-  const own = ownScratch(histograms, bins)
-  const keep = magnitude ? 0x7fffffff : -1
-  const to = rowTo * width
-  for (let i = rowFrom * width; i < to; i++) {
-    const v = load<f32>(data + ((<usize>i) << 2))
-    if (v < low || v > high || v != v || !counts(mask, i)) continue
-    const key = sortable(reinterpret<f32>(reinterpret<i32>(v - center) & keep))
-    if (<i32>(key >> 16) != upper) continue
-    const at = own + ((<usize>(key & 0xffff)) << 2)
-    store<u32>(at, load<u32>(at) + 1)
-  }
+// @ts-ignore: decorator
+@inline
+function addToBin(data: usize, i: i32, center: f32, keep: i32, keyFrom: u32, shift: i32, own: usize): void {
+  const d = reinterpret<f32>(reinterpret<i32>(load<f32>(data + ((<usize>i) << 2)) - center) & keep) + 0
+  const at = own + ((<usize>((sortable(d) - keyFrom) >> shift)) << 2)
+  store<u32>(at, load<u32>(at) + 1)
+}
+
+// @ts-ignore: decorator
+@inline
+function laneSum(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3)
 }
 
 /** Count, sum and sum of squares of value - center for each row: three float64 a row at `sums`. */
@@ -120,14 +147,10 @@ function sumRow(data: usize, mask: usize, from: i32, width: i32, center: f32, lo
   const square2 = f64x2.add(square0, square1)
   let sum = f64x2.extract_lane(sum2, 0) + f64x2.extract_lane(sum2, 1)
   let square = f64x2.extract_lane(square2, 0) + f64x2.extract_lane(square2, 1)
-  let count =
-    i32x4.extract_lane(count4, 0) +
-    i32x4.extract_lane(count4, 1) +
-    i32x4.extract_lane(count4, 2) +
-    i32x4.extract_lane(count4, 3)
+  let count = laneSum(count4)
   for (; i < end; i++) {
     const v = load<f32>(data + ((<usize>i) << 2))
-    if (!(v >= low && v <= high) || !counts(mask, i)) continue
+    if (!(v >= low && v <= high) || !counted(mask, i)) continue
     const d = <f64>(v - center)
     count++
     sum += d
