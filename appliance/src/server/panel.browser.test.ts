@@ -215,7 +215,7 @@ describe.skipIf(missing)('the panel in Chromium', () => {
       await page.locator('img').first().waitFor()
       const png = await page.screenshot()
       await sharp(png)
-        .png({ palette: true, quality: 90, effort: 8 })
+        .png({ compressionLevel: 9 })
         .toFile(join(target, `${name}.png`))
     }
     const page = await open({ ...phone, reducedMotion: 'reduce' })

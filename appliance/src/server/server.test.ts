@@ -269,3 +269,8 @@ test('a body above 1 MiB is refused', async () => {
   const answer = await postTo(app, '/api/login', { username: 'x', password: 'y'.repeat(1 << 20) })
   expect([answer.statusCode, answer.json().code]).toEqual([413, 'request/tooLarge'])
 })
+
+test('slow and half-open connections are cut by the limits of the server', () => {
+  const { requestTimeout, headersTimeout, maxConnections } = app.server
+  expect([requestTimeout, headersTimeout, maxConnections]).toEqual([10_000, 5_000, 2000])
+})

@@ -22,7 +22,7 @@ class Review {
   #status = $state<'loading' | 'ready' | 'failed'>('loading')
   #problem = $state('')
   #notSaved = $state('')
-  /** Sent, or judged "unsure" here: not shown again although the server may still call them pending. */
+  /** Sent from here: not shown again although what is "unsure" stays pending on the server. */
   readonly #done = new Set<string>()
 
   constructor() {
@@ -115,7 +115,9 @@ class Review {
   /** The one being looked at stays first, whatever arrives. */
   #merge(fresh: readonly DetectionRecord[]): DetectionRecord[] {
     const hidden = new Set([...this.#done, ...this.#held.map((held) => held.detection.detectionId)])
-    const wanted = fresh.filter((one) => !hidden.has(one.detectionId) && one.label !== 'unsure')
+    const open = fresh.filter((one) => !hidden.has(one.detectionId))
+    // What somebody was unsure of waits for a second opinion, behind what nobody has seen.
+    const wanted = [...open.filter((one) => one.label === undefined), ...open.filter((one) => one.label !== undefined)]
     const current = wanted.find((one) => one.detectionId === this.current?.detectionId)
     return current ? [current, ...wanted.filter((one) => one !== current)] : wanted
   }

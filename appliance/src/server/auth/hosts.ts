@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
  */
 export function ownHosts(more: readonly string[]): (host: string) => boolean {
   const names = new Set(['localhost', hostname(), `${hostname()}.local`, ...more].map((name) => name.toLowerCase()))
+  names.delete('')
   return (host) => {
     const name = host
       .toLowerCase()
