@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,8 +27,10 @@ let folder: string
 /** The units as they are installed, but with the checkout where it is here. */
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nightjar-systemd-'))
+  // Through a link: ExecStart= takes no path with a space in it.
+  symlinkSync(root, join(folder, 'checkout'))
   for (const name of units) {
-    const text = readFileSync(join(source, name), 'utf8').replaceAll('/opt/nightjar/', root)
+    const text = readFileSync(join(source, name), 'utf8').replaceAll('/opt/nightjar', join(folder, 'checkout'))
     writeFileSync(join(folder, name), text)
   }
 })
