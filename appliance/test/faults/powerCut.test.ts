@@ -2,7 +2,7 @@ import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { describe, expect, it } from 'vitest'
 import { cutPower, powerCutObstacle } from './powerCut.ts'
 
-const obstacle = powerCutObstacle()
+const obstacle = await powerCutObstacle()
 if (obstacle !== undefined) console.warn(`power cuts are skipped: ${obstacle}`)
 
 describe.skipIf(obstacle !== undefined)('a power cut', () => {

@@ -13,9 +13,10 @@ import { findLost, findNaivelyLost, startWriter, type WriterKind } from './ledge
  * mounted, recovered and compared with what the writer had said, and the next life goes on from it.
  */
 
-const imageBytes = 96 * 2 ** 20
+const imageBytes = 256 * 2 ** 20
 /** A new image after so many cuts, before it is full. */
 const cutsPerImage = 10
+const unmountAttempts = 40
 
 export interface PowerCutReport {
   readonly cuts: number
@@ -27,12 +28,12 @@ export interface PowerCutReport {
 }
 
 /** Why power cannot be cut here; undefined when it can. */
-export function powerCutObstacle(): string | undefined {
+export async function powerCutObstacle(): Promise<string | undefined> {
   if (userInfo().uid !== 0) return 'mounting needs root'
   using scratch = temporaryFolder()
   try {
     const image = makeImage(scratch.path)
-    using _ = mount(image, join(scratch.path, 'mounted'))
+    await using _ = mount(image, join(scratch.path, 'mounted'))
     return undefined
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
@@ -80,7 +81,7 @@ async function liveUntilCut(
   { random, kind }: { readonly random: Random; readonly kind: WriterKind },
 ): Promise<string[]> {
   const copy = join(scratch, 'copy.img')
-  using mounted = mount(image, join(scratch, 'mounted'))
+  await using mounted = mount(image, join(scratch, 'mounted'))
   const writer = startWriter(mounted.path, life, kind)
   try {
     await writer.begun
@@ -91,7 +92,7 @@ async function liveUntilCut(
     writer.process.kill('SIGKILL')
     await writer.ended
   }
-  mounted[Symbol.dispose]()
+  await mounted[Symbol.asyncDispose]()
   execFileSync('mv', [copy, image])
   return writer.acknowledged()
 }
@@ -102,7 +103,7 @@ async function missing(
   acknowledged: readonly string[],
   kind: WriterKind,
 ): Promise<string[]> {
-  using mounted = mount(image, join(scratch, 'mounted'))
+  await using mounted = mount(image, join(scratch, 'mounted'))
   if (kind === 'naive') {
     const gone = findNaivelyLost(mounted.path, acknowledged)
     // The next life starts afresh: this one cannot recover.
@@ -125,15 +126,28 @@ function makeImage(folder: string): string {
 }
 
 /** A mounted image; unmounted, once, at the end of its scope. */
-function mount(image: string, at: string): Disposable & { readonly path: string } {
+function mount(image: string, at: string): AsyncDisposable & { readonly path: string } {
   mkdirSync(at, { recursive: true })
   execFileSync('mount', ['-o', 'loop', image, at], { stdio: 'pipe' })
   let mounted = true
   return {
     path: at,
-    [Symbol.dispose]() {
-      if (mounted) execFileSync('umount', [at], { stdio: 'pipe' })
+    async [Symbol.asyncDispose]() {
+      if (mounted) await unmount(at)
       mounted = false
     },
+  }
+}
+
+/** A file that was just read or whose writer was just killed may be open for a moment longer. */
+async function unmount(at: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      execFileSync('umount', [at], { stdio: 'pipe' })
+      return
+    } catch (error) {
+      if (attempt === unmountAttempts) throw error
+      await systemClock.sleep(50)
+    }
   }
 }

@@ -25,7 +25,7 @@ function acknowledge(...words: (string | number)[]): void {
 async function writeFrame(store: Store, n: number): Promise<void> {
   const frameId = `${life}-${n}`
   const path = `frames/${life}/${frameId}.fits`
-  const file = await writeDurably(join(folder, path), [randomBytes(30_000), randomBytes(30_000)])
+  const file = await writeDurably(join(folder, path), [randomBytes(6_000), randomBytes(6_000)])
   acknowledge('file', path, file.sha256)
   const frame = sampleFrame({ frameId, path, ...file })
   const { type, fieldId, exposureSeconds } = frame
