@@ -37,12 +37,19 @@ export async function buildMasters(deps: MasterDeps, nightId: string): Promise<v
 
 /** Frames that belong together: same shape, exposure time and filter. */
 function setsOf(frames: readonly FrameRecord[]): FrameRecord[][] {
-  const sets = Map.groupBy(frames, (frame) => [frame.width, frame.height, frame.exposureSeconds, frame.filter].join('|'))
+  const sets = Map.groupBy(frames, (frame) =>
+    [frame.width, frame.height, frame.exposureSeconds, frame.filter].join('|'),
+  )
   return [...sets.values()].map((set) => set.sort((a, b) => a.capturedAtMs - b.capturedAtMs))
 }
 
 /** Returns the read noise when a bias told it. */
-async function build(deps: MasterDeps, type: MasterRecord['type'], set: readonly FrameRecord[], readNoiseAdu: number | undefined): Promise<number | undefined> {
+async function build(
+  deps: MasterDeps,
+  type: MasterRecord['type'],
+  set: readonly FrameRecord[],
+  readNoiseAdu: number | undefined,
+): Promise<number | undefined> {
   const { store, clock, offload } = deps
   const { width, height, exposureSeconds, filter, nightId, frameId } = set[0]!
   const masterId = `${type}-${frameId}-${set.length}`

@@ -2,7 +2,7 @@ import type { CameraSettings, FieldSettings } from '../contract/config.ts'
 import type { FrameQuality } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
-import { readFrame, readImage, openFits } from '../frames/fits/read.ts'
+import { openFits, readFrame, readImage } from '../frames/fits/read.ts'
 import { encodeFits, encodeFrame } from '../frames/fits/write.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { wcsToHeader } from '../frames/wcs.ts'
@@ -45,10 +45,13 @@ export async function calibrateFile(
     raDeg: input.field.raDeg,
     decDeg: input.field.decDeg,
     radiusDeg: hintRadiusDeg,
-    scaleArcsecPerPixel: (206.264806 * pixelMicrometres * (raw.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
+    scaleArcsecPerPixel:
+      (206.264806 * pixelMicrometres * (raw.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
   }
   const { quality, wcs } = examineFrame(compute, calibrated, { hint, catalogue })
-  const solved = wcs ? wcsToHeader(calibrated.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar') : calibrated.header
+  const solved = wcs
+    ? wcsToHeader(calibrated.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar')
+    : calibrated.header
   const header = solved.withAll(qualityCards(quality))
   const { sha256 } = await writeDurably(input.outPath, encodeFrame({ ...calibrated, header }))
   return { quality, sha256 }
@@ -76,7 +79,10 @@ function readMasters(compute: Compute, paths: MasterPaths): Masters {
   }
 }
 
-function readMaster(compute: Compute, path: string): { plane: Plane; defects: MaskPlane | undefined; header: FitsHeader } {
+function readMaster(
+  compute: Compute,
+  path: string,
+): { plane: Plane; defects: MaskPlane | undefined; header: FitsHeader } {
   const frame = readFrame(compute, path)
   return { plane: frame.science, defects: frame.mask, header: frame.header }
 }
@@ -112,13 +118,25 @@ export async function buildMasterFile(compute: Compute, input: MasterInput): Pro
   const header = (frames[0]?.header ?? FitsHeader.empty)
     .without('CHECKSUM', 'DATASUM', 'FRAMEID', 'BZERO', 'BSCALE', 'SATURATE')
     .withAll({ NCOMBINE: [frames.length, 'frames in this master'], IMAGETYP: `Master ${input.type}` })
-  const planes = [{ header, data: master.plane }, ...(master.defects ? [{ data: master.defects, extname: 'MASK' }] : [])]
+  const planes = [
+    { header, data: master.plane },
+    ...(master.defects ? [{ data: master.defects, extname: 'MASK' }] : []),
+  ]
   const { sha256 } = await writeDurably(input.outPath, encodeFits(planes))
   const { readNoiseAdu, gainElectronsPerAdu } = master
-  return { sha256, ...(readNoiseAdu !== undefined && { readNoiseAdu }), ...(gainElectronsPerAdu !== undefined && { gainElectronsPerAdu }) }
+  return {
+    sha256,
+    ...(readNoiseAdu !== undefined && { readNoiseAdu }),
+    ...(gainElectronsPerAdu !== undefined && { gainElectronsPerAdu }),
+  }
 }
 
-function masterOf(compute: Compute, input: MasterInput, frames: Parameters<typeof masterBias>[1], bias: Plane | undefined): Master {
+function masterOf(
+  compute: Compute,
+  input: MasterInput,
+  frames: Parameters<typeof masterBias>[1],
+  bias: Plane | undefined,
+): Master {
   if (input.type === 'bias') return masterBias(compute, frames)
   if (input.type === 'dark') return masterDark(compute, frames, bias)
   const { readNoiseElectrons, gainElectronsPerAdu, saturationAdu } = input.camera

@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+
+const entry = fileURLToPath(new URL('./main.ts', import.meta.url))
+
+/** Another `nightjar` command run beside this one; it ends when this process does, however that ends. */
+export interface Child extends AsyncDisposable {
+  /** The JSON of its first line. */
+  readonly said: Readonly<Record<string, unknown>>
+  readonly pid: number
+}
+
+/** Starts `nightjar ARGS` and resolves with its first line. Throws `start/child` with what it said on stderr. */
+export async function startChild(args: readonly string[]): Promise<Child> {
+  // setpriv (util-linux) has the kernel end the child when we are killed: nothing else survives kill -9 of a parent.
+  const command = ['--pdeathsig', 'KILL', process.execPath, '--disable-warning=ExperimentalWarning', entry, ...args]
+  const child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let complaint = ''
+  child.stderr.on('data', (bytes: Buffer) => {
+    complaint = (complaint + bytes.toString()).slice(-2000)
+  })
+  const line = await firstLine(child)
+  if (line === undefined) {
+    throw new NightjarError(
+      'start/child',
+      `nightjar ${args[0]} did not start: ${complaint.trim() || 'it said nothing'}`,
+    )
+  }
+  child.stdout.resume()
+  return {
+    said: JSON.parse(line) as Record<string, unknown>,
+    pid: child.pid ?? 0,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    },
+  }
+}
+
+async function firstLine(child: ChildProcess): Promise<string | undefined> {
+  const lines = createInterface({ input: child.stdout! })
+  const failed = once(child, 'error').then(() => undefined)
+  const ended = once(child, 'exit').then(() => undefined)
+  const said = once(lines, 'line').then(([line]) => line as string)
+  return Promise.race([said, ended, failed])
+}
