@@ -61,6 +61,7 @@ export const en = {
   'tonight.noFrame': 'The first frame will appear here.',
   'tonight.safe': 'Safe to observe',
   'tonight.unsafe': 'Not safe',
+  'tonight.unknown': 'Safety not known',
   'tonight.equipment': 'Equipment',
   'tonight.mount': 'Mount',
   'tonight.camera': 'Camera',
