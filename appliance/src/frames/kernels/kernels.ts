@@ -255,6 +255,48 @@ export interface Kernels {
     bins: number,
     binBytes: number,
   ): void
+  medianLine(
+    rowFrom: number,
+    rowTo: number,
+    source: number,
+    out: number,
+    width: number,
+    height: number,
+    size: number,
+    alongY: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
+  cosmicLaplacian(
+    rowFrom: number,
+    rowTo: number,
+    image: number,
+    median5: number,
+    variance: number,
+    laplacian: number,
+    score: number,
+    width: number,
+    height: number,
+    perElectron: number,
+    readVariance: number,
+  ): void
+  cosmicCandidates(
+    rowFrom: number,
+    rowTo: number,
+    score: number,
+    scoreMedian: number,
+    laplacian: number,
+    median3: number,
+    median37: number,
+    mask: number,
+    guard: number,
+    out: number,
+    width: number,
+    limit: number,
+    lowLimit: number,
+    contrast: number,
+    leastFine: number,
+  ): void
 
   fftRows(
     rowFrom: number,
