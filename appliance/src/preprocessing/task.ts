@@ -1,0 +1,51 @@
+import type { FrameQuality } from '../contract/records.ts'
+import type { Compute } from '../frames/compute.ts'
+import type { Frame } from '../frames/frame.ts'
+import type { Wcs } from '../frames/wcs.ts'
+import { type Background, measureBackground } from './background.ts'
+import { type Expected, gradeFrame } from './grade.ts'
+import { type SkyCatalogue, type Solution, type SolveHint, solve } from './solve.ts'
+import { measureStars, type Star } from './stars.ts'
+
+/** What preprocessing learns of a calibrated frame: background, stars, place on the sky, zero point, grade. */
+export interface Examination {
+  readonly quality: FrameQuality
+  readonly background: Background
+  readonly stars: readonly Star[]
+  readonly solution: Solution | undefined
+  readonly wcs: Wcs | undefined
+}
+
+export interface ExamineOptions {
+  /** Where the frame should point; without it nothing is solved. */
+  readonly hint?: SolveHint | undefined
+  readonly catalogue?: SkyCatalogue | undefined
+  /** What good frames of this field and filter showed. */
+  readonly expected?: Expected | undefined
+  readonly thresholdSigma?: number
+  /** For the stars' flux errors when the frame has no variance. */
+  readonly gainElectronsPerAdu?: number
+}
+
+/** Examines a frame, which stays as it is. The background's planes are left in the compute's memory. */
+export function examineFrame(compute: Compute, frame: Frame, options: ExamineOptions = {}): Examination {
+  const { hint, catalogue, expected, thresholdSigma, gainElectronsPerAdu } = options
+  const background = measureBackground(compute, frame.science, frame.mask)
+  const stars = measureStars(compute, frame.science, frame.mask, background, {
+    variance: frame.variance,
+    ...(thresholdSigma !== undefined && { thresholdSigma }),
+    ...(gainElectronsPerAdu !== undefined && { gain: gainElectronsPerAdu }),
+  })
+  const solution = hint && catalogue ? solve(stars, frame.width, frame.height, hint, catalogue) : undefined
+  const quality = gradeFrame({
+    stars,
+    skyAdu: background.globalLevelAdu,
+    skyRmsAdu: background.globalRmsAdu,
+    width: frame.width,
+    height: frame.height,
+    solution,
+    hint,
+    expected,
+  })
+  return { quality, background, stars, solution, wcs: solution?.ok ? solution.wcs : undefined }
+}
