@@ -1,0 +1,492 @@
+import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { Compute } from '../frames/compute.ts'
+import type { Frame } from '../frames/frame.ts'
+import { MaskFlag } from '../frames/mask.ts'
+import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { pixelToSky, skyToPixel, wcsFromHeader } from '../frames/wcs.ts'
+import { measureBackground } from '../preprocessing/background.ts'
+import { type Candidate, findCandidates } from './candidates.ts'
+import { compareStars, type Side, type StarComparison } from './fluxRatio.ts'
+import { estimateGain, type GainEstimate, gainFromHeader } from './gain.ts'
+import { type Prepared, photometricStars, prepare, registrationStars, smoothed } from './prepare.ts'
+import { fewestEmpiricalStars, measurePsf, type PsfModel, type PsfStar, psfRadius } from './psf.ts'
+import { type Registration, registerStars } from './register.ts'
+import { dropMissing, replaceSaturated, saturatedBlobs } from './repair.ts'
+import { pixelMad } from './robust.ts'
+import { StampSpline } from './spline.ts'
+import { fitTransform, invertAt, type PixelTransform } from './transform.ts'
+import { warp } from './warp.ts'
+import { subtract, type ZogyResult } from './zogy.ts'
+
+/**
+ * Differencing, from two frames of one field to what changed between them: prepare both (prepare.ts), register
+ * (register.ts), resample the reference (warp.ts), measure both PSFs (psf.ts), the flux ratio and what is left of the
+ * registration (fluxRatio.ts), replace saturated cores (repair.ts), subtract (zogy.ts), list candidates (candidates.ts).
+ * A reference from several frames is made by references.ts; task.ts does it all from file to file.
+ */
+export interface DifferenceOptions {
+  /** |S_corr| of a candidate; 5. */
+  readonly threshold?: number
+  /** Of the science frame, electrons per ADU. Default: the header's, else estimated. */
+  readonly gainElectronsPerAdu?: number
+  readonly saturateAdu?: number
+  /** At most so many candidates, the most significant ones; 500. */
+  readonly maximumCandidates?: number
+  readonly clock?: Clock
+}
+
+export interface DifferenceSummary {
+  readonly engine: 'zogy'
+  readonly matched: number
+  readonly rmsPixels: number
+  readonly method: Registration['method']
+  readonly parity: 1 | -1
+  readonly order: 1 | 2 | 3
+  /** What is left after alignment, reference minus science, and its scatter: both go into V_ast. */
+  readonly offsetPixels: readonly [number, number]
+  readonly scatterPixels: readonly [number, number]
+  readonly fluxRatio: number
+  readonly fluxRatioError: number
+  readonly fluxRatioStars: number
+  readonly fwhmSciencePixels: number
+  /** After alignment. */
+  readonly fwhmReferencePixels: number
+  readonly psfScience: string
+  readonly psfReference: string
+  /** Electrons per ADU used for the noise of sources, and where they come from. */
+  readonly gainScience: GainEstimate
+  readonly gainReference: GainEstimate
+  /** Of S_corr as computed. */
+  readonly scorrMedian: number
+  readonly scorrMad: number
+  /** S_corr was divided by this: its MAD when that is off by more than 3 %, else 1. */
+  readonly scorrScale: number
+  readonly starsScience: number
+  readonly starsReference: number
+  readonly positive: number
+  readonly negative: number
+  readonly regions: number
+  /** Share of the science frame that the reference covers. */
+  readonly coverage: number
+  readonly smoothedSigmaPixels: number
+  readonly timingsMs: Readonly<Record<string, number>>
+  readonly warnings: readonly string[]
+}
+
+export interface Difference {
+  /** ADU of the science frame; 0 where either frame has no data. */
+  readonly difference: Plane
+  readonly scorr: Plane
+  /** Background-subtracted, ADU of the reference. */
+  readonly alignedReference: Plane
+  /** Background-subtracted. */
+  readonly science: Plane
+  /** Bits of either frame. */
+  readonly mask: MaskPlane
+  readonly candidates: readonly Candidate[]
+  readonly registration: Registration
+  readonly summary: DifferenceSummary
+}
+
+/** Below this width stars are undersampled, and both frames are smoothed first. */
+const undersampledFwhm = 2.3
+const smoothingSigma = 0.6
+const leastCoverage = 0.1
+
+/**
+ * Differences two frames. Planes are allocated from `compute`; take what you need before your scope ends. Throws
+ * `differencing/registration` when the frames cannot be aligned, `differencing/overlap` when they share less than a tenth
+ * and `differencing/empty` when a frame holds nothing but one value.
+ */
+export function differenceFrames(
+  compute: Compute,
+  science: Frame,
+  reference: Frame,
+  options: DifferenceOptions = {},
+): Difference {
+  return new Work(compute, science, reference, options).run()
+}
+
+class Work {
+  readonly #compute: Compute
+  readonly #frames: readonly [Frame, Frame]
+  readonly #options: DifferenceOptions
+  readonly #clock: Clock
+  readonly #timings: Record<string, number> = {}
+  readonly #warnings: string[] = []
+  #smoothing = 0
+
+  constructor(compute: Compute, science: Frame, reference: Frame, options: DifferenceOptions) {
+    this.#compute = compute
+    this.#frames = [science, reference]
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+  }
+
+  #timed<T>(step: string, work: () => T): T {
+    const started = this.#clock.monotonic()
+    const result = work()
+    this.#timings[step] = (this.#timings[step] ?? 0) + this.#clock.monotonic() - started
+    return result
+  }
+
+  run(): Difference {
+    const started = this.#clock.monotonic()
+    const science = this.#prepare(0, 'science')
+    const reference = this.#prepare(1, 'reference')
+    const registration = this.#timed('register', () => this.#register(science, reference))
+    const aligned = this.#timed('warp', () => this.#align(reference, registration))
+    const coverage = this.#coverage(aligned.mask)
+    this.#smoothUndersampled(science, aligned)
+    const sides = this.#timed('psf', () => this.#sides(science, aligned))
+    const comparison = this.#timed('fluxRatio', () => this.#compare(sides, aligned.stars))
+    const raw = { science: this.#copy(science.plane), reference: this.#copy(aligned.plane) }
+    this.#timed('repair', () => this.#repair(science, aligned, sides))
+    const zogy = this.#timed('zogy', () => this.#subtract(science, aligned, sides, comparison))
+    const mask = this.#unite(science.mask, aligned.mask)
+    const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
+    const list = this.#timed('candidates', () =>
+      findCandidates({
+        zogy,
+        ...raw,
+        scienceMask: science.mask,
+        referenceMask: aligned.mask,
+        sciencePsfAt: (x, y) => sides.science.psf.splineAt(x, y),
+        fwhmPixels: sides.science.psf.fwhmPixels,
+        fluxRatio: comparison.ratio,
+        scienceRmsAdu: science.rmsAdu,
+        stars: aligned.stars.map((star) => ({ x: star.x, y: star.y, fluxAdu: star.fluxAdu / comparison.ratio })),
+        threshold: this.#options.threshold ?? 5,
+        edgePixels: Math.ceil(Math.max(4, 1.5 * sides.science.psf.fwhmPixels)),
+        maximum: this.#options.maximumCandidates ?? 500,
+      }),
+    )
+    this.#timings['total'] = this.#clock.monotonic() - started
+    this.#judge(science, aligned, sides, comparison, scale)
+    const { candidates } = list
+    return {
+      difference: zogy.difference,
+      scorr: zogy.scorr,
+      alignedReference: raw.reference,
+      science: raw.science,
+      mask,
+      candidates,
+      registration,
+      summary: {
+        engine: 'zogy',
+        matched: registration.matched,
+        rmsPixels: registration.rmsPixels,
+        method: registration.method,
+        parity: registration.parity,
+        order: registration.transform.order,
+        offsetPixels: comparison.offset,
+        scatterPixels: comparison.scatter,
+        fluxRatio: comparison.ratio,
+        fluxRatioError: comparison.ratioError,
+        fluxRatioStars: comparison.stars,
+        fwhmSciencePixels: sides.science.psf.fwhmPixels,
+        fwhmReferencePixels: sides.reference.psf.fwhmPixels,
+        psfScience: describePsf(sides.science.psf),
+        psfReference: describePsf(sides.reference.psf),
+        gainScience: sides.gainScience,
+        gainReference: sides.gainReference,
+        scorrMedian: scale.median,
+        scorrMad: scale.mad,
+        scorrScale: scale.divisor,
+        starsScience: science.stars.length,
+        starsReference: reference.stars.length,
+        positive: candidates.filter((candidate) => candidate.scorr > 0).length,
+        negative: candidates.filter((candidate) => candidate.scorr < 0).length,
+        regions: list.regions,
+        coverage,
+        smoothedSigmaPixels: this.#smoothing,
+        timingsMs: this.#timings,
+        warnings: this.#warnings,
+      },
+    }
+  }
+
+  #prepare(which: 0 | 1, name: string): Prepared {
+    const frame = this.#frames[which]
+    refuseEmpty(frame, name)
+    const { saturateAdu } = this.#options
+    return this.#timed('prepare', () => prepare(this.#compute, frame, which === 0 ? { saturateAdu } : {}))
+  }
+
+  #register(science: Prepared, reference: Prepared): Registration {
+    const hint = hintFromWcs(...this.#frames)
+    const result = registerStars({
+      science: registrationStars(science.stars),
+      reference: registrationStars(reference.stars),
+      scienceSize: science.plane,
+      referenceSize: reference.plane,
+      ...(hint && { hint }),
+    })
+    if (!result.ok) throw new NightjarError('differencing/registration', `cannot align the frames: ${result.reason}`)
+    if (result.registration.matched === 0) this.#warnings.push('no star confirms the alignment by the headers')
+    else if (result.registration.matched < 6) {
+      this.#warnings.push(`aligned with ${result.registration.matched} stars only`)
+    }
+    return result.registration
+  }
+
+  #align(reference: Prepared, { transform }: Registration): Aligned {
+    const size = this.#frames[0]
+    const source = { science: reference.plane, mask: reference.mask, variance: undefined }
+    const warped = warp(this.#compute, source, transform, size)
+    const meshPixels = Math.min(size.width, size.height) < 400 ? 32 : 64
+    // Resampling changes the noise: it is measured anew, and what is left of the sky is taken off.
+    const background = measureBackground(this.#compute, warped.science, warped.mask, { meshPixels })
+    for (let i = 0; i < warped.science.data.length; i++) {
+      if ((warped.mask.data[i]! & MaskFlag.noData) === 0) warped.science.data[i]! -= background.level.data[i]!
+    }
+    const stars = reference.stars.map((star) => {
+      const [x, y] = invertAt(transform, star.x, star.y)
+      return { ...star, x, y }
+    })
+    const inside = stars.filter((star) => star.x > -1 && star.y > -1 && star.x < size.width && star.y < size.height)
+    return {
+      plane: warped.science,
+      mask: warped.mask,
+      rms: background.rms,
+      rmsAdu: background.globalRmsAdu,
+      stars: inside,
+      levelAdu: reference.levelAdu,
+    }
+  }
+
+  #coverage(mask: MaskPlane): number {
+    let covered = 0
+    for (let i = 0; i < mask.data.length; i++) if ((mask.data[i]! & MaskFlag.noData) === 0) covered++
+    const share = covered / mask.data.length
+    if (share < leastCoverage) {
+      const percent = (100 * share).toFixed(0)
+      throw new NightjarError('differencing/overlap', `the reference covers only ${percent} % of the science frame`)
+    }
+    if (share < 0.6) this.#warnings.push(`the reference covers ${(100 * share).toFixed(0)} % of the science frame`)
+    return share
+  }
+
+  #smoothUndersampled(science: Prepared, aligned: Aligned): void {
+    if (!(science.fwhmPixels < undersampledFwhm)) return
+    this.#smoothing = smoothingSigma
+    for (const side of [science, aligned]) {
+      using _scratch = this.#compute.scope()
+      const wide = smoothed(this.#compute, side.plane, smoothingSigma)
+      side.plane.data.set(wide.data)
+      const { rms } = measureBackground(this.#compute, side.plane, side.mask, { meshPixels: 64 })
+      side.rms.data.set(rms.data)
+    }
+    this.#warnings.push(
+      `stars are undersampled (FWHM ${science.fwhmPixels.toFixed(1)} px): both frames were smoothed by ${smoothingSigma} px`,
+    )
+  }
+
+  #sides(science: Prepared, aligned: Aligned): Sides {
+    const widths = [science.fwhmPixels, this.#referenceFwhm(aligned)].filter(Number.isFinite)
+    const radius = psfRadius(Math.max(3, ...widths, 0))
+    const scienceStars = photometricStars(science.stars)
+    const referenceStars = photometricStars(aligned.stars as Prepared['stars'])
+    const rmsN = this.#typicalRms(science.rms, science.rmsAdu)
+    const rmsR = this.#typicalRms(aligned.rms, aligned.rmsAdu)
+    const psfN = measurePsf({ plane: science.plane, mask: science.mask, stars: scienceStars, rmsAdu: rmsN, radius })
+    const psfR = measurePsf({ plane: aligned.plane, mask: aligned.mask, stars: referenceStars, rmsAdu: rmsR, radius })
+    const sideN = { plane: science.plane, mask: science.mask, psf: psfN, rmsAdu: rmsN }
+    const sideR = { plane: aligned.plane, mask: aligned.mask, psf: psfR, rmsAdu: rmsR }
+    const given = this.#options.gainElectronsPerAdu ?? gainFromHeader(this.#frames[0].header)
+    const gainScience: GainEstimate = given
+      ? { electronsPerAdu: given, from: this.#options.gainElectronsPerAdu ? 'option' : 'header' }
+      : estimateGain(sideN, science.levelAdu, scienceStars)
+    const known = gainFromHeader(this.#frames[1].header)
+    const gainReference: GainEstimate = known
+      ? { electronsPerAdu: known, from: 'header' }
+      : estimateGain(sideR, aligned.levelAdu, referenceStars)
+    return {
+      science: { ...sideN, gainElectronsPerAdu: gainScience.electronsPerAdu },
+      reference: { ...sideR, gainElectronsPerAdu: gainReference.electronsPerAdu },
+      gainScience,
+      gainReference,
+      stars: scienceStars,
+    }
+  }
+
+  #referenceFwhm(aligned: Aligned): number {
+    const widths = photometricStars(aligned.stars as Prepared['stars']).map((star) => star.fwhmPixels)
+    return pixelMad(widths, () => true).median
+  }
+
+  #typicalRms(rms: Plane, fallback: number): number {
+    const { median } = pixelMad(rms.data, () => true, 4000)
+    return median > 0 ? median : fallback
+  }
+
+  #compare(sides: Sides, stars: readonly PsfStar[]): StarComparison {
+    const bySnr = [...sides.stars].sort((a, b) => b.snr - a.snr)
+    const comparison = compareStars(sides.science, sides.reference, bySnr)
+    if (comparison) return comparison
+    this.#warnings.push('no star is clean in both frames: the flux ratio is taken from the total flux of the stars')
+    const total = (list: readonly PsfStar[]): number => list.reduce((sum, star) => sum + Math.max(0, star.fluxAdu), 0)
+    const ratio = total(stars) / total(sides.stars)
+    const safe = Number.isFinite(ratio) && ratio > 0 ? ratio : 1
+    return { ratio: safe, ratioError: safe, stars: 0, offset: [0, 0], scatter: [0.3, 0.3] }
+  }
+
+  #copy(plane: Plane): Plane {
+    const copy = this.#compute.float32(plane.width, plane.height)
+    copy.data.set(plane.data)
+    return copy
+  }
+
+  #repair(science: Prepared, aligned: Aligned, sides: Sides): void {
+    const blobs = saturatedBlobs(science.mask, aligned.mask)
+    replaceSaturated(science.plane, science.mask, blobs, sides.science.psf, sides.science.rmsAdu)
+    replaceSaturated(aligned.plane, aligned.mask, blobs, sides.reference.psf, sides.reference.rmsAdu)
+    dropMissing(science.plane, aligned.plane, science.mask, aligned.mask)
+  }
+
+  #subtract(science: Prepared, aligned: Aligned, sides: Sides, comparison: StarComparison): ZogyResult {
+    const shift = centredShift(comparison)
+    const psfSize = sides.science.psf.size
+    return subtract(this.#compute, {
+      science: science.plane,
+      reference: aligned.plane,
+      scienceVariance: this.#variance(science, sides.gainScience),
+      referenceVariance: this.#variance(aligned, sides.gainReference),
+      scienceRms: science.rms,
+      referenceRms: aligned.rms,
+      sciencePsf: (x, y) => sides.science.psf.stampAt(x, y),
+      // A reference whose stars lie δ off is the same as one whose PSF lies δ off.
+      referencePsf: (x, y) =>
+        new StampSpline(sides.reference.psf.stampAt(x, y), psfSize).shifted(shift[0], shift[1]).value,
+      psfSize,
+      constantPsf: sides.science.psf.degree === 0 && sides.reference.psf.degree === 0,
+      fluxRatio: comparison.ratio,
+      astrometricNoise: astrometricNoise(comparison, shift),
+    })
+  }
+
+  #variance(side: Aligned, gain: GainEstimate): Plane {
+    const out = this.#compute.float32(side.plane.width, side.plane.height)
+    const { width, height } = out
+    const args = [side.plane.pointer, side.rms.pointer, out.pointer, width, height, 1 / gain.electronsPerAdu]
+    this.#compute.rows('sourceVariance', height, args)
+    return out
+  }
+
+  #unite(one: MaskPlane, other: MaskPlane): MaskPlane {
+    const mask = this.#compute.uint16(one.width, one.height)
+    for (let i = 0; i < mask.data.length; i++) mask.data[i] = one.data[i]! | other.data[i]!
+    return mask
+  }
+
+  /** Median and MAD of S_corr over good pixels; divides by the MAD when it is off by more than 3 %. */
+  #rescale(zogy: ZogyResult, mask: MaskPlane): Scale {
+    const { median, sigma, count } = pixelMad(zogy.scorr.data, (i) => mask.data[i] === 0)
+    if (count < 100 || !(sigma > 0)) {
+      throw new NightjarError('differencing/empty', 'no pixel is good in both frames: check their masks and saturation')
+    }
+    const divisor = Math.abs(sigma - 1) > 0.03 ? sigma : 1
+    for (let i = 0; i < mask.data.length; i++) {
+      zogy.scorr.data[i]! /= divisor
+      zogy.fluxError.data[i]! *= divisor
+      if ((mask.data[i]! & MaskFlag.noData) === 0) continue
+      zogy.scorr.data[i] = 0
+      zogy.difference.data[i] = 0
+    }
+    return { median, mad: sigma, divisor }
+  }
+
+  #judge(science: Prepared, aligned: Aligned, sides: Sides, comparison: StarComparison, scale: Scale): void {
+    for (const [name, psf] of [
+      ['science', sides.science.psf],
+      ['reference', sides.reference.psf],
+    ] as const) {
+      if (psf.stars < fewestEmpiricalStars) {
+        this.#warnings.push(`only ${psf.stars} stars for the PSF of the ${name} frame: a Moffat profile is used`)
+      }
+    }
+    if (comparison.stars > 0 && comparison.stars < 5) {
+      this.#warnings.push(`the flux ratio comes from ${comparison.stars} stars`)
+    }
+    if (scale.mad < 0.9 || scale.mad > 1.15) {
+      this.#warnings.push(`the noise model is off: S_corr has a MAD of ${scale.mad.toFixed(2)} and was divided by it`)
+    }
+    const brightest = Math.max(science.stars.length, aligned.stars.length)
+    if (brightest === 0) this.#warnings.push('neither frame shows a star')
+    for (const [name, gain] of [
+      ['science', sides.gainScience],
+      ['reference', sides.gainReference],
+    ] as const) {
+      if (gain.from === 'none') this.#warnings.push(`the gain of the ${name} frame is unknown: give EGAIN or --gain`)
+    }
+  }
+}
+
+type Aligned = Omit<Prepared, 'fwhmPixels' | 'saturateAdu'>
+
+interface Sides {
+  readonly science: Side
+  readonly reference: Side
+  readonly gainScience: GainEstimate
+  readonly gainReference: GainEstimate
+  readonly stars: readonly PsfStar[]
+}
+
+interface Scale {
+  readonly median: number
+  readonly mad: number
+  readonly divisor: number
+}
+
+function describePsf(psf: PsfModel): string {
+  return `${psf.kind}, degree ${psf.degree}, ${psf.stars} stars`
+}
+
+/** The median offset, when it is measured well enough to be taken out. */
+function centredShift({ offset, stars }: StarComparison): readonly [number, number] {
+  return stars >= 3 && Math.hypot(...offset) < 1 ? offset : [0, 0]
+}
+
+/** The scatter, and what is not known better of the offset. */
+function astrometricNoise(
+  { offset, scatter, stars }: StarComparison,
+  shift: readonly [number, number],
+): [number, number] {
+  const least = stars >= 8 ? 0.01 : 0.1
+  const along = (axis: 0 | 1): number =>
+    Math.hypot(
+      Math.max(least, scatter[axis]),
+      offset[axis] - shift[axis],
+      scatter[axis] / Math.sqrt(Math.max(1, stars)),
+    )
+  return [along(0), along(1)]
+}
+
+function refuseEmpty({ science, mask }: Frame, name: string): void {
+  let first: number | undefined
+  for (let i = 0; i < science.data.length; i++) {
+    if ((mask.data[i]! & MaskFlag.noData) !== 0) continue
+    const value = science.data[i]!
+    if (first === undefined) first = value
+    else if (value !== first) return
+  }
+  const what = first === undefined ? 'has no pixel with a value' : `holds nothing but the value ${first}`
+  throw new NightjarError('differencing/empty', `the ${name} frame ${what}`)
+}
+
+/** Science to reference pixels through the sky, when both headers have a world coordinate system. */
+export function hintFromWcs(science: Frame, reference: Frame): PixelTransform | undefined {
+  const [from, to] = [wcsFromHeader(science.header), wcsFromHeader(reference.header)]
+  if (!from || !to) return undefined
+  const pairs = []
+  for (let j = 0; j <= 6; j++) {
+    for (let i = 0; i <= 6; i++) {
+      const [x, y] = [(i / 6) * (science.width - 1), (j / 6) * (science.height - 1)]
+      const sky = pixelToSky(from, x, y)
+      const pixel = skyToPixel(to, sky.raDeg, sky.decDeg)
+      if (pixel) pairs.push({ fromX: x, fromY: y, toX: pixel.x, toY: pixel.y, weight: 1 })
+    }
+  }
+  return fitTransform(pairs, 3) ?? fitTransform(pairs, 1)
+}

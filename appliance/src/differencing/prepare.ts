@@ -1,0 +1,98 @@
+import type { Compute } from '../frames/compute.ts'
+import { convolveSeparable, gaussianTaps } from '../frames/convolve.ts'
+import type { Frame } from '../frames/frame.ts'
+import { MaskFlag } from '../frames/mask.ts'
+import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { measureBackground } from '../preprocessing/background.ts'
+import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
+import { median } from './robust.ts'
+import { replaceSpoilt } from './warp.ts'
+
+/** A frame ready for differencing: sky subtracted, pixels without a value replaced, stars measured. */
+export interface Prepared {
+  /** ADU above the sky. */
+  readonly plane: Plane
+  readonly mask: MaskPlane
+  readonly rms: Plane
+  readonly rmsAdu: number
+  readonly levelAdu: number
+  readonly stars: readonly Star[]
+  /** Median of clean stars; NaN without any. */
+  readonly fwhmPixels: number
+  /** Where pixels were taken as saturated, when the frame itself did not say. */
+  readonly saturateAdu: number | undefined
+}
+
+export interface PrepareOptions {
+  /** Pixels at or above are saturated. */
+  readonly saturateAdu?: number | undefined
+}
+
+/** Allocates its planes from `compute`. */
+export function prepare(compute: Compute, frame: Frame, options: PrepareOptions = {}): Prepared {
+  const { width, height } = frame
+  const plane = compute.float32(width, height)
+  const mask = compute.uint16(width, height)
+  mask.data.set(frame.mask.data)
+  const saturateAdu = options.saturateAdu ?? pileUp(frame)
+  if (saturateAdu !== undefined) markSaturated(frame.science, mask, saturateAdu)
+  const meshPixels = Math.min(width, height) < 400 ? 32 : 64
+  const background = measureBackground(compute, frame.science, mask, { meshPixels })
+  const stars = measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 })
+  const { level } = background
+  for (let i = 0; i < plane.data.length; i++) plane.data[i] = frame.science.data[i]! - level.data[i]!
+  replaceSpoilt(plane, mask)
+  return {
+    plane,
+    mask,
+    rms: background.rms,
+    rmsAdu: background.globalRmsAdu,
+    levelAdu: background.globalLevelAdu,
+    stars,
+    fwhmPixels: median(stars.filter((star) => star.flags === 0 && star.snr > 15).map((star) => star.fwhmPixels)),
+    saturateAdu,
+  }
+}
+
+/** Stars whose position can be trusted for a match; all of them when hardly any can. */
+export function registrationStars(stars: readonly Star[]): readonly Star[] {
+  const bad = StarFlag.edge | StarFlag.sharp | StarFlag.unsettled
+  const good = stars.filter((star) => (star.flags & bad) === 0)
+  return good.length >= 5 ? good : stars
+}
+
+/** Stars fit for photometry and the PSF; masks are looked at again where they are used. */
+export function photometricStars(stars: readonly Star[]): readonly Star[] {
+  const bad = StarFlag.saturated | StarFlag.edge | StarFlag.sharp | StarFlag.extended | StarFlag.unsettled
+  return stars.filter((star) => (star.flags & bad) === 0)
+}
+
+/**
+ * A frame that does not say where it saturates shows it: many pixels share the very highest value. Undefined when they do
+ * not, or when the frame marks saturated pixels itself.
+ */
+function pileUp({ science, mask }: Frame): number | undefined {
+  let highest = Number.NEGATIVE_INFINITY
+  let count = 0
+  for (let i = 0; i < science.data.length; i++) {
+    if ((mask.data[i]! & MaskFlag.saturated) !== 0) return undefined
+    const value = science.data[i]!
+    if (value > highest) {
+      highest = value
+      count = 1
+    } else if (value === highest) count++
+  }
+  return count >= 4 && highest > 100 ? 0.98 * highest : undefined
+}
+
+function markSaturated(science: Plane, mask: MaskPlane, level: number): void {
+  for (let i = 0; i < science.data.length; i++) {
+    if (science.data[i]! >= level) mask.data[i] = mask.data[i]! | MaskFlag.saturated
+  }
+}
+
+/** Both smoothed by a Gaussian of `sigmaPixels`: undersampled stars become wide enough for ZOGY. */
+export function smoothed(compute: Compute, plane: Plane, sigmaPixels: number): Plane {
+  const taps = gaussianTaps(sigmaPixels)
+  return convolveSeparable(compute, plane, taps, taps)
+}
