@@ -43,18 +43,11 @@ export async function startPostgres(folder: string, clock: Clock): Promise<Postg
   const data = join(folder, 'data')
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(bin, data, user)
   const options = ['-D', data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${folder}`]
-  const server = spawnAs(user, join(bin, 'postgres'), [...options, '-c', 'unix_socket_permissions=0700'])
-  const said: string[] = []
-  server.stderr!.on('data', (chunk) => said.push(String(chunk)))
+  const run = (): ChildProcess =>
+    spawnAs(user, join(bin, 'postgres'), [...options, '-c', 'unix_socket_permissions=0700'])
   const url = `postgres://postgres@/postgres?host=${encodeURIComponent(folder)}`
-  await untilReady(server, url, said, clock)
-  return {
-    url,
-    pid: server.pid!,
-    async [Symbol.asyncDispose]() {
-      await stop(server)
-    },
-  }
+  const server = await untilReady(run, url, clock)
+  return { url, pid: server.pid!, [Symbol.asyncDispose]: () => stop(server) }
 }
 
 interface User {
@@ -97,16 +90,29 @@ function spawnAs(user: User | undefined, program: string, args: readonly string[
   })
 }
 
-async function untilReady(server: ChildProcess, url: string, said: readonly string[], clock: Clock): Promise<void> {
+/**
+ * Starts the server again when it ends early: after a kill -9 the memory of the one before may be attached for a moment
+ * ("pre-existing shared memory block").
+ */
+async function untilReady(run: () => ChildProcess, url: string, clock: Clock): Promise<ChildProcess> {
   const deadline = clock.monotonic() + readyMs
-  for (;;) {
-    if (server.exitCode !== null || clock.monotonic() > deadline) {
+  let said: string[] = []
+  const start = (): ChildProcess => {
+    const child = run()
+    said = []
+    child.stderr!.on('data', (chunk) => said.push(String(chunk)))
+    return child
+  }
+  let server = start()
+  while (!(await answers(url))) {
+    if (clock.monotonic() > deadline) {
       server.kill('SIGKILL')
       throw new NightjarError('postgres/failed', `PostgreSQL did not start: ${said.join('').trim().slice(-500)}`)
     }
-    if (await answers(url)) return
     await clock.sleep(50)
+    if (server.exitCode !== null) server = start()
   }
+  return server
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -4,8 +4,11 @@ import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { describe, expect, it } from 'vitest'
-import { openSite } from '../../src/central/testing/site.ts'
+import { startPostgres } from '../../src/central/startPostgres.ts'
+import { hasPostgres, startTestCentral } from '../../src/central/testing/receivers.ts'
+import { destinationOf, openSite } from '../../src/central/testing/site.ts'
 import { temporaryFolder } from '../../src/store/testing/samples.ts'
 
 interface Listening {
@@ -107,4 +110,32 @@ describe('a receiver that dies between its commit and its receipt', () => {
     const receipts = site.store.alerts(10).map(({ receipt }) => Number(receipt))
     expect(receipts.toSorted()).toEqual(committed.map(({ receipt }) => receipt))
   })
+})
+
+describe.skipIf(!hasPostgres)('PostgreSQL that is killed while alerts arrive', () => {
+  it('has every acknowledged alert once when it is back', async () => {
+    using folder = temporaryFolder()
+    using databaseFolder = temporaryFolder()
+    let postgres = await startPostgres(databaseFolder.path, systemClock)
+    await using receiver = await startTestCentral(folder.path, postgres.url)
+    await using site = openSite(join(folder.path, 'site'), 'Roof', destinationOf(receiver))
+    const random = createRandom(9)
+    const kills = 4
+    let detections = 0
+    for (let round = 1; round <= kills; round++) {
+      site.scored(`f${round}`, 120)
+      detections += 120
+      const sending = site.run()
+      await systemClock.sleep(random.next() * 250)
+      process.kill(postgres.pid, 'SIGKILL')
+      await sending
+      postgres = await startPostgres(databaseFolder.path, systemClock)
+      // Half of the time the next ones come before these are through.
+      if (round % 2 === 0) await site.runUntilDelivered(30_000)
+    }
+    await site.runUntilDelivered(30_000)
+    expect(site.store.alertCounts()).toEqual({ waiting: 0, delivered: detections, dead: 0 })
+    expect(await receiver.central.storage.counts()).toEqual({ alerts: detections, objects: detections })
+    await postgres[Symbol.asyncDispose]()
+  }, 120_000)
 })
