@@ -3,23 +3,30 @@ import type { FitsHeader } from './header.ts'
 import type { FitsFile } from './read.ts'
 import { endOf, type FitsHdu } from './structure.ts'
 
-/** Words that can be added before a float64 sum of 32-bit words could lose a bit. */
-const foldWords = 1 << 20
+const chunkBytes = 65536
+const chunk = Buffer.alloc(chunkBytes)
+const chunkWords = new Uint32Array(chunk.buffer, chunk.byteOffset, chunkBytes / 4)
+
+/** Exact: few enough words for a float64. */
+function sumOfWords(words: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += words[i] as number
+  return sum
+}
 
 /**
  * 32-bit ones' complement sum of big-endian words over whole 4-byte groups. FITS Standard 4.0, Appendix J.
  * `start` is a sum to go on from.
  */
 export function onesComplementSum(bytes: Uint8Array, start = 0): number {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, bytes.length >>> 2)
+  const end = bytes.length - (bytes.length % 4)
   let sum = start
-  for (let from = 0; from < words.length; from += foldWords) {
-    const to = Math.min(words.length, from + foldWords)
-    for (let i = from; i < to; i++) {
-      const w = words[i] as number
-      sum += ((w << 24) | ((w & 0xff00) << 8) | ((w >>> 8) & 0xff00) | (w >>> 24)) >>> 0
-    }
+  for (let from = 0; from < end; from += chunkBytes) {
+    const length = Math.min(chunkBytes, end - from)
+    chunk.set(bytes.subarray(from, from + length))
+    // Turned round by native code: twice as quick as in the loop.
+    chunk.subarray(0, length).swap32()
+    sum += sumOfWords(chunkWords, length >>> 2)
     while (sum > 0xffffffff) sum = Math.floor(sum / 4294967296) + (sum % 4294967296)
   }
   return sum
@@ -58,12 +65,17 @@ function avoidPunctuation(parts: number[]): void {
 
 const zeroChecksum = '0'.repeat(16)
 
+/** `header` with room for both sums: as long as it will be with them. */
+export function withEmptyChecksums(header: FitsHeader): FitsHeader {
+  return header
+    .withCard(formatCard('DATASUM', '0', 'data unit checksum'))
+    .withCard(formatCard('CHECKSUM', zeroChecksum, 'HDU checksum'))
+}
+
 /** `header` with DATASUM and CHECKSUM for these data (padded to whole blocks). */
 export function withChecksums(header: FitsHeader, data: Uint8Array): FitsHeader {
   const dataSum = onesComplementSum(data)
-  const summed = header
-    .withCard(formatCard('DATASUM', String(dataSum), 'data unit checksum'))
-    .withCard(formatCard('CHECKSUM', zeroChecksum, 'HDU checksum'))
+  const summed = withEmptyChecksums(header).withCard(formatCard('DATASUM', String(dataSum), 'data unit checksum'))
   const sum = onesComplementSum(summed.encode(), dataSum)
   return summed.withCard(formatCard('CHECKSUM', encodeChecksum(sum), 'HDU checksum'))
 }

@@ -1,7 +1,7 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Frame } from '../frame.ts'
 import type { PixelArray } from '../plane.ts'
-import { withChecksums } from './checksum.ts'
+import { withChecksums, withEmptyChecksums } from './checksum.ts'
 import { blockBytes, FitsHeader, type HeaderEntries } from './header.ts'
 
 export type Bitpix = 8 | 16 | 32 | -32 | -64
@@ -49,9 +49,9 @@ function defaultZero(data: Pixels['data'], bitpix: Bitpix): number {
   return bitpix === 16 && !(data instanceof Uint8Array) ? 32768 : 0
 }
 
-/** Whole blocks, zero at the end. */
-function padded(bytes: number): ArrayBuffer {
-  return new ArrayBuffer(Math.ceil(bytes / blockBytes) * blockBytes)
+/** Bytes in whole blocks. */
+function paddedLength(bytes: number): number {
+  return Math.ceil(bytes / blockBytes) * blockBytes
 }
 
 /** Rounds to the nearest whole number and keeps it inside the type's range; NaN becomes the lowest value. */
@@ -68,22 +68,22 @@ function fillWhole(
   }
 }
 
-function encodeData(data: Pixels['data'], bitpix: Bitpix, zero: number): Uint8Array {
+/** Writes pixels to the start of `target`, a zeroed part of the file at a multiple of 8 bytes. */
+function encodeData(target: Buffer, data: Pixels['data'], bitpix: Bitpix, zero: number): void {
   const size = Math.abs(bitpix) / 8
-  const buffer = padded(data.length * size)
-  const bytes = Buffer.from(buffer)
-  if (bitpix === -32) new Float32Array(buffer).set(data)
-  else if (bitpix === -64) new Float64Array(buffer).set(data)
-  else if (bitpix === 8) fillWhole(new Uint8Array(buffer), data, zero, bitpix)
-  else if (bitpix === 32) fillWhole(new Int32Array(buffer), data, zero, bitpix)
+  const { buffer, byteOffset } = target
+  const bytes = target.subarray(0, data.length * size)
+  if (bitpix === -32) new Float32Array(buffer, byteOffset, data.length).set(data)
+  else if (bitpix === -64) new Float64Array(buffer, byteOffset, data.length).set(data)
+  else if (bitpix === 8) fillWhole(bytes, data, zero, bitpix)
+  else if (bitpix === 32) fillWhole(new Int32Array(buffer, byteOffset, data.length), data, zero, bitpix)
   else if (data instanceof Uint16Array && zero === 32768) {
-    const target = new Uint16Array(buffer)
-    for (let i = 0; i < data.length; i++) target[i] = (data[i] as number) ^ 0x8000
-  } else fillWhole(new Int16Array(buffer), data, zero, bitpix)
+    const stored = new Uint16Array(buffer, byteOffset, data.length)
+    for (let i = 0; i < data.length; i++) stored[i] = (data[i] as number) ^ 0x8000
+  } else fillWhole(new Int16Array(buffer, byteOffset, data.length), data, zero, bitpix)
   if (size === 2) bytes.swap16()
   else if (size === 4) bytes.swap32()
   else if (size === 8) bytes.swap64()
-  return bytes
 }
 
 interface Layout {
@@ -118,7 +118,15 @@ function structuralHeader(hdu: HduToWrite, index: number, layout: Layout, extens
   return new FitsHeader([...header.cards, ...rest])
 }
 
-function encodeHdu(hdu: HduToWrite, index: number, extensions: boolean, checksum: boolean): Uint8Array[] {
+/** An HDU whose size and place in the file are known before its pixels are written. */
+interface PlacedHdu extends Layout {
+  readonly header: FitsHeader
+  readonly pixels: Pixels | undefined
+  readonly headerBytes: number
+  readonly dataBytes: number
+}
+
+function place(hdu: HduToWrite, index: number, extensions: boolean, checksum: boolean): PlacedHdu {
   const pixels = hdu.data
   if (pixels && pixels.data.length !== pixels.width * pixels.height) {
     const size = `${pixels.width} × ${pixels.height}`
@@ -127,9 +135,11 @@ function encodeHdu(hdu: HduToWrite, index: number, extensions: boolean, checksum
   const bitpix = hdu.bitpix ?? (pixels ? defaultBitpix(pixels.data) : 8)
   const zero = hdu.bzero ?? (pixels ? defaultZero(pixels.data, bitpix) : 0)
   const shape = pixels ? [pixels.width, pixels.height] : []
-  const header = structuralHeader(hdu, index, { bitpix, zero, shape }, extensions)
-  const data = pixels ? encodeData(pixels.data, bitpix, zero) : new Uint8Array(0)
-  return [(checksum ? withChecksums(header, data) : header).encode(), data]
+  const layout = { bitpix, zero, shape }
+  const plain = structuralHeader(hdu, index, layout, extensions)
+  const header = checksum ? withEmptyChecksums(plain) : plain
+  const dataBytes = paddedLength(((pixels?.data.length ?? 0) * Math.abs(bitpix)) / 8)
+  return { ...layout, header, pixels, headerBytes: header.encode().length, dataBytes }
 }
 
 /**
@@ -138,8 +148,18 @@ function encodeHdu(hdu: HduToWrite, index: number, extensions: boolean, checksum
  */
 export function encodeFits(hdus: readonly HduToWrite[], options: EncodeOptions = {}): Uint8Array {
   const checksum = options.checksum ?? true
-  const parts = hdus.flatMap((hdu, index) => encodeHdu(hdu, index, hdus.length > 1, checksum))
-  return Buffer.concat(parts)
+  const placed = hdus.map((hdu, index) => place(hdu, index, hdus.length > 1, checksum))
+  const total = placed.reduce((sum, hdu) => sum + hdu.headerBytes + hdu.dataBytes, 0)
+  // Not from Buffer's pool: typed arrays over it need its start to be aligned.
+  const file = Buffer.from(new ArrayBuffer(total))
+  let at = 0
+  for (const { header, pixels, headerBytes, dataBytes, bitpix, zero } of placed) {
+    const data = file.subarray(at + headerBytes, at + headerBytes + dataBytes)
+    if (pixels) encodeData(data, pixels.data, bitpix, zero)
+    file.set((checksum ? withChecksums(header, data) : header).encode(), at)
+    at += headerBytes + dataBytes
+  }
+  return file
 }
 
 export interface EncodeFrameOptions extends EncodeOptions {
