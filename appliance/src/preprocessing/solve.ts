@@ -76,11 +76,12 @@ interface Search {
   fits: number
 }
 
-/** Usable stars of the frame, brightest first, relative to nothing: 0-based pixels. */
+/** Usable stars of the frame, brightest first. */
 interface Stars {
   readonly x: Float64Array
   readonly y: Float64Array
   readonly flux: Float64Array
+  readonly flags: readonly number[]
 }
 
 /** Pixels to plane: xi = a·x − p·b·y + c, eta = b·x + p·a·y + d for a parity p. */
@@ -132,6 +133,7 @@ function chooseStars(stars: readonly SolveStar[]): Stars {
     x: Float64Array.from(sorted, (star) => star.x),
     y: Float64Array.from(sorted, (star) => star.y),
     flux: Float64Array.from(sorted, (star) => star.fluxAdu),
+    flags: sorted.map((star) => star.flags ?? 0),
   }
 }
 
@@ -296,7 +298,13 @@ function finish(search: Search, patch: SkyPatch, tile: Tile, guess: Similarity):
   const scale = pixelScaleArcsec(wcs) / 3600
   const middle = pixelToSky(wcs, centre[0], centre[1])
   if (!patch.allows(middle, scale)) return undefined
-  const zero = measureZeroPoint(matches.map((match) => ({ fluxAdu: stars.flux[match.star]!, mag: match.mag })))
+  const zero = measureZeroPoint(
+    matches.map((match) => ({
+      fluxAdu: stars.flux[match.star]!,
+      mag: match.mag,
+      flags: stars.flags[match.star]!,
+    })),
+  )
   return {
     ok: true,
     wcs,
