@@ -15,7 +15,7 @@ export interface Psf {
 
 /** Nodes and weights of the four-point Gauss–Legendre rule on [−½, ½]. */
 const nodes = [-0.4305681557970263, -0.1699905217924282, 0.1699905217924282, 0.4305681557970263]
-const weights = [0.17392742256872693, 0.32607257743127307, 0.32607257743127307, 0.17392742256872693]
+const weights = [0.1739274225687269, 0.3260725774312731, 0.3260725774312731, 0.1739274225687269]
 
 /** Light below this many electrons in a pixel is left out. */
 const faintest = 0.02

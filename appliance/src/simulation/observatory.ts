@@ -1,0 +1,140 @@
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import { createIndiServer, type IndiServer } from '@nightjar/firmware-bridge/indi/server.ts'
+import { createRandom } from '@nightjar/firmware-bridge/random.ts'
+import { createSimulatedCamera, type SimulatedExposure } from '@nightjar/firmware-bridge/simulators/camera.ts'
+import { createSimulatedFocuser } from '@nightjar/firmware-bridge/simulators/focuser.ts'
+import { createSimulatedMount, type TruePointing } from '@nightjar/firmware-bridge/simulators/mount.ts'
+import { memoryConnect } from '@nightjar/firmware-bridge/wire/memory.ts'
+import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import { FitsHeader, real } from '../frames/fits/header.ts'
+import { encodeFits } from '../frames/fits/write.ts'
+import type { Site } from '../observations/ephemeris.ts'
+import { type Optics, pixelScale, renderFrame, trueWcs } from './renderFrame.ts'
+import { createSensor, defaultSensor, type Sensor } from './sensor.ts'
+import type { Sky } from './sky.ts'
+
+/**
+ * The simulated observatory: an INDI server with a mount, a camera and a focuser, whose camera sees the sky that the mount
+ * points at. Everything it does follows from the seed, the clock and what clients ask.
+ */
+export interface SimulatedObservatory extends AsyncDisposable {
+  /** In this process. */
+  readonly connect: Connect
+  listen: IndiServer['listen']
+  readonly sky: Sky
+}
+
+export interface ObservatoryOptions {
+  readonly seed: number
+  readonly clock: Clock
+  readonly site: Site
+  readonly sky: Sky
+  readonly widthPixels: number
+  readonly heightPixels: number
+  /** Exposures take this fraction of their time. */
+  readonly timeFactor?: number
+}
+
+/** A 100 mm refractor of 400 mm under a good suburban sky: 1.94″ a pixel, stars of 2.6 pixels. */
+export const defaultOptics: Optics = {
+  focalLengthMillimetres: 400,
+  zeroMagElectronsPerSecond: 4.5e7,
+  skyMagPerSquareArcsec: 20.5,
+  seeingArcsec: 4.8,
+  smearArcsec: 0.5,
+  rotationDeg: 12,
+  focusSteps: 50_000,
+  bestFocusSteps: 50_000,
+  defocusArcsecPerStep: 0.002,
+}
+
+/** Names of the devices, as a client sees them. */
+export const deviceNames = {
+  mount: 'Telescope Simulator',
+  camera: 'CCD Simulator',
+  focuser: 'Focuser Simulator',
+} as const
+
+export function createSimulatedObservatory(options: ObservatoryOptions): SimulatedObservatory {
+  const { seed, clock, site, sky, widthPixels, heightPixels, timeFactor = 1 } = options
+  const random = createRandom(seed)
+  const sensor = createSensor({ ...defaultSensor, width: widthPixels, height: heightPixels }, seed)
+  const focuser = createSimulatedFocuser({ clock, startSteps: defaultOptics.bestFocusSteps })
+  const mount = createSimulatedMount({ clock, random: random.fork('mount'), site })
+  const camera = createSimulatedCamera({
+    clock,
+    widthPixels,
+    heightPixels,
+    pixelMicrometres: sensor.pixelMicrometres,
+    timeFactor,
+    takeFrame: (exposure) => {
+      const optics = {
+        ...defaultOptics,
+        focusSteps: focuser.position(),
+        seeingArcsec: sky.seeingArcsec(exposure.startedAtMs),
+      }
+      return takeFrame(sky, optics, sensor, exposure, mount.pointing(), seed)
+    },
+  })
+  const server = createIndiServer([mount.device, camera.device, focuser.device])
+  const stopping = new AbortController()
+  const running = Promise.all([mount.run(stopping.signal), camera.run(stopping.signal)])
+  return {
+    connect: memoryConnect((open) => server.accept(open), 'simulated observatory'),
+    listen: (at) => server.listen(at),
+    sky,
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      await running
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Noise depends on the seed and the moment alone, so that a frame taken again at the same moment is the same. */
+function takeFrame(
+  sky: Sky,
+  optics: Optics,
+  sensor: Sensor,
+  exposure: SimulatedExposure,
+  pointing: TruePointing,
+  seed: number,
+): Uint8Array {
+  const smearArcsec = pointing.tracking ? optics.smearArcsec : 15 * exposure.seconds
+  const see = { ...optics, smearArcsec }
+  const wcs = trueWcs(see, sensor, pointing.raDeg, pointing.decDeg)
+  const radiusDeg = (Math.hypot(sensor.width, sensor.height) / 2) * (pixelScale(optics, sensor) / 3600) + 0.02
+  const scene = sky.sceneAt({ ...pointing, radiusDeg, atMs: exposure.startedAtMs, seconds: exposure.seconds })
+  const random = createRandom(`${seed}/${exposure.startedAtMs}`)
+  const data = renderFrame(scene, wcs, see, sensor, exposure, random)
+  const width = Math.floor(exposure.roi.width / exposure.binX)
+  const height = Math.floor(exposure.roi.height / exposure.binY)
+  return encodeFits([{ header: driverHeader(exposure, sensor, optics, pointing), data: { width, height, data } }])
+}
+
+/** The keywords that libindi's CCD class writes. */
+function driverHeader(exposure: SimulatedExposure, sensor: Sensor, optics: Optics, pointing: TruePointing): FitsHeader {
+  const { binX, binY, gainSetting, offsetSetting } = exposure
+  const frames = { light: 'Light', bias: 'Bias', dark: 'Dark', flat: 'Flat' } as const
+  return FitsHeader.from({
+    ROWORDER: ['TOP-DOWN', 'Row order'],
+    INSTRUME: [deviceNames.camera, 'CCD name'],
+    TELESCOP: [deviceNames.mount, 'Telescope name'],
+    EXPTIME: [real(exposure.seconds), '[s] exposure time'],
+    'CCD-TEMP': [real(exposure.temperatureC), '[degC] sensor temperature'],
+    PIXSIZE1: [real(sensor.pixelMicrometres), '[um] unbinned'],
+    PIXSIZE2: [real(sensor.pixelMicrometres), '[um] unbinned'],
+    XBINNING: [binX, ''],
+    YBINNING: [binY, ''],
+    XPIXSZ: [real(sensor.pixelMicrometres * binX), '[um] binned'],
+    YPIXSZ: [real(sensor.pixelMicrometres * binY), '[um] binned'],
+    FRAME: frames[exposure.frameType],
+    FOCALLEN: [real(optics.focalLengthMillimetres), '[mm]'],
+    FOCUSPOS: [optics.focusSteps, '[steps]'],
+    RA: [real(pointing.raDeg), '[deg] J2000'],
+    DEC: [real(pointing.decDeg), '[deg] J2000'],
+    'DATE-OBS': [new Date(exposure.startedAtMs).toISOString().slice(0, 23), 'UTC start of exposure'],
+    GAIN: [gainSetting, 'gain setting'],
+    OFFSET: [offsetSetting, 'offset setting'],
+  })
+}
