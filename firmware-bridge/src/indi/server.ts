@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { Wire, WireHandlers } from '../wire/wire.ts'
 import { createDecoder } from './decode.ts'
 import { encode } from './encode.ts'
-import type { BlobPolicy, DefMessage, IndiMessage, NewMessage, SetMessage } from './messages.ts'
+import type { BlobPolicy, DefMessage, EnableBlob, IndiMessage, NewMessage, SetMessage } from './messages.ts'
 
 /** One device on the server: it answers for its own properties. */
 export interface ServedDevice {
@@ -24,6 +24,9 @@ export interface ServerLimits {
 }
 
 export const serverLimits: ServerLimits = { pendingBytes: 512 * 1024 * 1024, clients: 32 }
+
+/** Different `getProperties` and `enableBLOB` that one client may send; more than that is no client. */
+const rememberedPerClient = 1000
 
 /**
  * The server side of INDI 1.7, for any client: several clients, `getProperties` by device and name, BLOB policies per
@@ -71,20 +74,29 @@ export function createIndiServer(devices: readonly ServedDevice[], limits: Serve
 
   function receive(session: Session, message: IndiMessage): void {
     if (message.type === 'getProperties') return define(session, message.device, message.name)
-    if (message.type === 'enableBLOB')
-      return void session.policies.set(policyKey(message.device, message.name), message.policy)
+    if (message.type === 'enableBLOB') return setPolicy(session, message)
     if (message.type === 'pingRequest') return send(session, encode({ type: 'pingReply', uid: message.uid }))
     if (message.type === 'new') devices.find((device) => device.name === message.device)?.receive(message)
   }
 
+  function setPolicy(session: Session, { device, name, policy }: EnableBlob): void {
+    const key = policyKey(device, name)
+    if (!session.policies.has(key) && session.policies.size >= rememberedPerClient) return void session.wire.close()
+    session.policies.set(key, policy)
+  }
+
   function define(session: Session, device: string | undefined, name: string | undefined): void {
-    session.interests.push({ device, name })
-    for (const served of devices) {
-      if (device !== undefined && served.name !== device) continue
-      for (const definition of served.definitions()) {
-        if (name === undefined || definition.name === name) send(session, encode(definition))
-      }
+    if (!session.interests.some((known) => known.device === device && known.name === name)) {
+      if (session.interests.length >= rememberedPerClient) return void session.wire.close()
+      session.interests.push({ device, name })
     }
+    const wanted = devices
+      .filter((served) => device === undefined || served.name === device)
+      .flatMap((served) => [...served.definitions()])
+      .filter((definition) => name === undefined || definition.name === name)
+    // In one write: a client that sends its command at the first definition and leaves (indi_setprop does) would
+    // otherwise reset the connection, and the kernel throw its command away, while the rest is still being written.
+    if (wanted.length > 0) send(session, Buffer.concat(wanted.map((definition) => encode(definition))))
   }
 
   function accept(open: (handlers: WireHandlers) => Wire): void {
