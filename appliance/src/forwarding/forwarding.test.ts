@@ -117,6 +117,15 @@ describe('forwarding', () => {
     expect(moments.length).toBeLessThan((4 * 72 * 3_600_000) / longestWaitMs)
   })
 
+  it('does not use up the attempts of its jobs while it waits', async () => {
+    queue(1)
+    receiver.trouble = () => ({ kind: 'later', reason: 'away' })
+    await runUntilDone(3_600_000)
+    expect(store.jobCounts('forwarding')).toEqual({ waiting: 1, failed: 0 })
+    expect(store.nextJob('forwarding', Number.MAX_SAFE_INTEGER)).toMatchObject({ attempts: 0 })
+    expect(store.alerts(1)[0]!.attempts).toBeGreaterThan(10)
+  })
+
   it('waits as long as the receiver asks', async () => {
     queue(1)
     receiver.trouble = () => ({ kind: 'later', reason: '429', retryAfterMs: 120_000 })

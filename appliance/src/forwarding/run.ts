@@ -126,7 +126,7 @@ function endJob({ store, clock, destinations }: ForwardingDeps, rests: Map<strin
   const wakeAtMs = Math.min(...destinations.map(({ name }) => restUntilMs(name)))
   store.commit(clock.now(), (tx) => {
     if (dueAtMs.length === 0) tx.finishJob(job.jobId)
-    else tx.retryJob(job.jobId, Math.min(...dueAtMs))
+    else tx.deferJob(job.jobId, Math.min(...dueAtMs))
     if (dueAtMs.length > 0 && wakeAtMs > clock.now()) tx.postponeJobs('forwarding', wakeAtMs)
   })
 }

@@ -44,6 +44,12 @@ export function postponeJobs(database: Database, stage: StageName, notBeforeMs: 
   database.run(sql, notBeforeMs, stage, notBeforeMs)
 }
 
+/** Puts the job back without counting an attempt. */
+export function deferJob(database: Database, jobId: number, notBeforeMs: number): void {
+  const sql = "UPDATE jobs SET state = 'waiting', not_before_ms = ? WHERE job_id = ?"
+  mustChange(database.run(sql, notBeforeMs, jobId), `job ${jobId}`)
+}
+
 export function retryJob(database: Database, jobId: number, notBeforeMs: number): void {
   const sql = "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, not_before_ms = ? WHERE job_id = ?"
   mustChange(database.run(sql, notBeforeMs, jobId), `job ${jobId}`)
@@ -80,9 +86,20 @@ export function jobCounts(database: Database, stage?: StageName): { waiting: num
   return { waiting: of('waiting'), failed: of('failed') }
 }
 
-/** Makes every unfinished job due at once and says how many there were: the process that had them is gone. */
+/**
+ * Makes every unfinished job due at once and says how many there were: the process that had them is gone. An alert that
+ * still waits gets its job back, whatever ended it: a destination that was not set, or a stage that was given up.
+ */
 export function resumeJobs(database: Database): number {
-  return database.transaction(() => database.run("UPDATE jobs SET not_before_ms = 0 WHERE state = 'waiting'"))
+  return database.transaction(() => {
+    database.run(
+      `INSERT INTO jobs (stage, subject, cause_seq, not_before_ms)
+       SELECT DISTINCT 'forwarding', event_id, (SELECT coalesce(max(seq), 0) FROM journal), 0
+       FROM outbox WHERE state = 'waiting'
+       ON CONFLICT (stage, subject) DO UPDATE SET state = 'waiting', attempts = 0, reason = NULL WHERE state <> 'waiting'`,
+    )
+    return database.run("UPDATE jobs SET not_before_ms = 0 WHERE state = 'waiting'")
+  })
 }
 
 function jobOf(row: Row): Job {

@@ -175,6 +175,13 @@ describe('jobs', () => {
     expect(store.jobCounts().waiting).toBe(1)
   })
 
+  it('can be put off without counting as a failure', () => {
+    ask('a')
+    store.commit(10, (tx) => tx.deferJob(store.nextJob('detection', 10)!.jobId, 90))
+    expect(store.nextJob('detection', 89)).toBeUndefined()
+    expect(store.nextJob('detection', 90)).toMatchObject({ attempts: 0 })
+  })
+
   it('cannot be ended when they were never made', () => {
     expect(() => store.commit(1, (tx) => tx.finishJob(77))).toThrow(/job 77 is not stored/)
   })
@@ -284,6 +291,19 @@ describe('detections, labels, entries and alerts', () => {
     expect(store.outboxDue(5_000, 10)).toHaveLength(4)
     expect(store.nextAttemptAtMs('5'.repeat(64), 'central')).toBe(99_999)
     expect(store.nextAttemptAtMs('5'.repeat(64), 'other')).toBeUndefined()
+  })
+
+  it('gives a waiting alert its job back after a restart, whatever had ended it', () => {
+    const eventId = sampleAlert().eventId
+    store.commit(1, (tx) => {
+      tx.putAlert(sampleAlert())
+      tx.putAlert(sampleAlert({ eventId: '9'.repeat(64), state: 'delivered' }))
+      tx.job('forwarding', eventId)
+    })
+    store.commit(1, (tx) => tx.giveUpJob(store.nextJob('forwarding', 9)!.jobId, 'a defect'))
+    reopen()
+    expect(store.resumedJobs).toBe(1)
+    expect(store.nextJob('forwarding', 0)).toMatchObject({ subject: eventId, attempts: 0 })
   })
 
   it('keeps one row for an alert that is queued twice', () => {

@@ -161,6 +161,7 @@ class SqliteTransaction implements Transaction {
   finishJobOf: Transaction['finishJobOf'] = (stage, subject) => jobs.finishJobOf(this.#database, stage, subject)
   postponeJobs: Transaction['postponeJobs'] = (stage, notBeforeMs) =>
     jobs.postponeJobs(this.#database, stage, notBeforeMs)
+  deferJob: Transaction['deferJob'] = (jobId, notBeforeMs) => jobs.deferJob(this.#database, jobId, notBeforeMs)
   retryJob: Transaction['retryJob'] = (jobId, notBeforeMs) => jobs.retryJob(this.#database, jobId, notBeforeMs)
   giveUpJob: Transaction['giveUpJob'] = (jobId, reason) => jobs.giveUpJob(this.#database, jobId, reason)
   putFrame: Transaction['putFrame'] = (frame) => frames.putFrame(this.#database, frame)

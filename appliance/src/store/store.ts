@@ -93,6 +93,8 @@ export interface Transaction {
   finishJobOf(stage: StageName, subject: string): void
   /** No job of `stage` is due before then: what they all need is not there. */
   postponeJobs(stage: StageName, notBeforeMs: number): void
+  /** Puts the job back until then without counting an attempt: it did what could be done now. */
+  deferJob(jobId: number, notBeforeMs: number): void
   /** Puts the job back with one more attempt. */
   retryJob(jobId: number, notBeforeMs: number): void
   /** Ends the job without success; it stays visible. */
