@@ -1,15 +1,25 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { defaultSettings, Settings } from '../appliance/src/contract/config.ts'
 import { eventBodies, journey } from '../appliance/src/contract/events.ts'
+import { buildApp } from '../appliance/src/server/server.ts'
+import { openTestDaemon } from '../appliance/src/server/testing/observatory.ts'
 
 /**
- * Documents made from the contract. `node scripts/docs.ts` writes them, `--check` names those that are stale; so does
- * `npm run check`.
+ * Documents made from the contract and the routes. `node scripts/docs.ts` writes them, `--check` names those that are
+ * stale; so does `npm run check`.
  */
 interface Schema {
+  readonly description?: string
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
   readonly type?: string
   readonly const?: unknown
+  readonly enum?: readonly unknown[]
   readonly anyOf?: readonly Schema[]
   readonly items?: Schema
   readonly properties?: Readonly<Record<string, Schema>>
@@ -20,6 +30,7 @@ interface Schema {
 /** A JSON schema in one line, the way TypeScript would say it. */
 export function describeSchema(schema: Schema): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const)
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' \\| ')
   if (schema.anyOf) return schema.anyOf.map(describeSchema).join(' \\| ')
   if (schema.items) return `(${describeSchema(schema.items)})[]`
   if (schema.patternProperties)
@@ -59,9 +70,113 @@ ${rows.join('\n')}
 `
 }
 
+/** docs/settings.md */
+export function settingsReference(): string {
+  const rows = settingRows(Settings as Schema, defaultSettings, '')
+  return `# Settings
+
+${generated} \`appliance/src/contract/config.ts\`.
+
+They are kept in the data folder; the panel and \`scripts/start\` change them. A file that does not fit is refused with the name
+of the field, and the generation before it is kept.
+
+| setting | takes | default | |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
+
+function settingRows(schema: Schema, value: unknown, path: string): string[] {
+  if (!schema.properties) return [settingRow(schema, value, path)]
+  return Object.entries(schema.properties).flatMap(([name, field]) => {
+    const inner = (value as Record<string, unknown> | undefined)?.[name]
+    return settingRows(field, inner, path ? `${path}.${name}` : name)
+  })
+}
+
+function settingRow(schema: Schema, value: unknown, path: string): string {
+  const items = schema.items?.properties ? schema.items : undefined
+  const rows = items ? settingRows(items, undefined, `${path}[]`) : []
+  const takes = `${describeSchema(items ? { type: 'list' } : schema)}${rangeOf(schema)}`
+  const preset = value === undefined ? '' : `\`${JSON.stringify(value)}\``
+  return [`| \`${path}\` | ${takes} | ${preset} | ${schema.description ?? ''} |`, ...rows].join('\n')
+}
+
+function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schema): string {
+  const low = minimum !== undefined ? `≥ ${minimum}` : exclusiveMinimum !== undefined ? `> ${exclusiveMinimum}` : ''
+  const high = maximum !== undefined ? `≤ ${maximum}` : exclusiveMaximum !== undefined ? `< ${exclusiveMaximum}` : ''
+  return [low, high]
+    .filter(Boolean)
+    .join(', ')
+    .replace(/^(?=.)/, ', ')
+}
+
+interface Operation {
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> }
+  readonly responses?: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>
+  >
+}
+
+/** docs/api.md, from the routes of a server that is built but never listens. */
+export async function apiReference(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'nightjar-docs-'))
+  try {
+    using daemon = openTestDaemon(folder)
+    const app = await buildApp(daemon, { webFolder: folder })
+    await app.ready()
+    const { paths = {} } = app.swagger() as { paths?: Record<string, Record<string, Operation>> }
+    const access = new Map(app.guarded.map((route) => [`${route.method} ${route.url}`, String(route.access)]))
+    await app.close()
+    return apiText(paths, access)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function apiText(paths: Record<string, Record<string, Operation>>, access: ReadonlyMap<string, string>): string {
+  const rows = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([verb, operation]) => {
+      const method = verb.toUpperCase()
+      const role = access.get(`${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`) ?? ''
+      return `| \`${method} ${path}\` | ${role} | ${codeOr(requestOf(operation))} | ${codeOr(responseOf(operation))} |`
+    }),
+  )
+  return `# API
+
+${generated} the routes in \`appliance/src/server/routes\`; a logged-in panel gets the same as OpenAPI from \`/api/openapi.json\`.
+
+Nothing answers without login but the routes marked \`anyone\`. Every request that changes something carries the session's
+\`csrfToken\` in the \`x-csrf-token\` header. Every failure is \`{ code, message }\`: the code is stable, the message names the fix.
+
+| route | least role | sends | gets |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
+
+const codeOr = (text: string): string => (text ? `\`${text.replaceAll('\\|', '|').replaceAll('|', '\\|')}\`` : '')
+
+function requestOf({ parameters = [], requestBody }: Operation): string {
+  const query = parameters.filter((one) => one.in === 'query').map((one) => `${one.name}${one.required ? '' : '?'}`)
+  const body = Object.values(requestBody?.content ?? {})[0]?.schema
+  return [query.length > 0 ? `?${query.join('&')}` : '', body ? describeSchema(body) : ''].filter(Boolean).join(' ')
+}
+
+/** Only the names of the fields: their types are in the contract. */
+function responseOf({ responses = {} }: Operation): string {
+  const schema = Object.values(responses['200']?.content ?? {})[0]?.schema
+  return schema?.properties ? `{ ${Object.keys(schema.properties).join(', ')} }` : ''
+}
+
 /** Path → what it should hold. */
 export async function documents(): Promise<Map<string, string>> {
-  return new Map([['docs/events.md', eventList()]])
+  return new Map([
+    ['docs/events.md', eventList()],
+    ['docs/settings.md', settingsReference()],
+    ['docs/api.md', await apiReference()],
+  ])
 }
 
 /** One line for each document below `root` that is not what it should be. */

@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { eventBodies } from '../appliance/src/contract/events.ts'
+import { apiReference, describeSchema, eventList, settingsReference, staleDocuments } from './docs.ts'
+
+describe('the generated documents', () => {
+  it('name every event and every field of the contract', () => {
+    const text = eventList()
+    for (const type of Object.keys(eventBodies)) expect(text).toContain(`| \`${type}\` |`)
+    expect(text).toContain('`exposureSeconds: number`')
+  })
+
+  it('say which role each route asks for', async () => {
+    const text = await apiReference()
+    expect(text).toContain('| `GET /api/health` | anyone |')
+    expect(text).not.toMatch(/\| `[A-Z]+ [^`]+` \| {2}\|/)
+  })
+
+  it('say what each setting takes and what holds until it is set', () => {
+    expect(settingsReference()).toContain('| `site.latitudeDeg` | number, ≥ -90, ≤ 90 | `28.76` |')
+  })
+
+  it('are named when they are missing', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'nightjar-docs-'))
+    expect(await staleDocuments(empty)).toContain('docs/events.md is stale: run node scripts/docs.ts')
+    rmSync(empty, { recursive: true })
+  })
+})
+
+describe('a schema in one line', () => {
+  it('reads like TypeScript', () => {
+    const schema = {
+      required: ['a'],
+      properties: { a: { anyOf: [{ const: 'x' }, { enum: ['y', 'z'] }] }, b: { items: { type: 'number' } } },
+    }
+    expect(describeSchema(schema)).toBe('{ a: "x" \\| "y" \\| "z", b?: (number)[] }')
+  })
+})
