@@ -22,9 +22,9 @@ export interface DifferencingDeps {
 /** Frames looked through for a reference. */
 const recentFrames = 500
 
-const tasks = import.meta.resolve('./pipelineTask.ts')
-const differenceFiles = taskIn<typeof import('./pipelineTask.ts'), 'differenceFiles'>(tasks, 'differenceFiles')
-const stackReference = taskIn<typeof import('./pipelineTask.ts'), 'stackReference'>(tasks, 'stackReference')
+const tasks = import.meta.resolve('./runPixels.ts')
+const differenceFiles = taskIn<typeof import('./runPixels.ts'), 'differenceFiles'>(tasks, 'differenceFiles')
+const stackReference = taskIn<typeof import('./runPixels.ts'), 'stackReference'>(tasks, 'stackReference')
 
 export function createDifferencingStage(deps: DifferencingDeps): Stage {
   return { name: 'differencing', run: (job) => run(deps, job) }

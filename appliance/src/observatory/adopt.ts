@@ -49,7 +49,9 @@ async function recordOf(folder: string, path: string, frameId: string): Promise<
   return { ...factsOf(hdu.header), ...imageSize(file, hdu), frameId, state: 'captured', path, bytes, sha256 }
 }
 
-function factsOf(header: FitsHeader): Pick<FrameRecord, 'nightId' | 'fieldId' | 'type' | 'capturedAtMs' | 'exposureSeconds' | 'filter'> {
+function factsOf(
+  header: FitsHeader,
+): Pick<FrameRecord, 'nightId' | 'fieldId' | 'type' | 'capturedAtMs' | 'exposureSeconds' | 'filter'> {
   const type = (Object.keys(imageTypes) as FrameType[]).find((key) => imageTypes[key] === header.text('IMAGETYP'))
   return {
     nightId: header.text('NIGHTID') ?? '',

@@ -1,7 +1,7 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { FrameRecord, FrameType } from '../contract/records.ts'
-import { frameFromCamera } from './ingest.ts'
+import { frameFromCamera } from '../frames/fits/ingest.ts'
 import type { Field } from '../observations/fields.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
 import type { Store } from '../store/store.ts'

@@ -19,8 +19,8 @@ export interface PreprocessingDeps {
   readonly settings: () => Pick<Settings, 'camera' | 'fields'>
 }
 
-const calibrateFile = taskIn<typeof import('./pipelineTask.ts'), 'calibrateFile'>(
-  import.meta.resolve('./pipelineTask.ts'),
+const calibrateFile = taskIn<typeof import('./runPixels.ts'), 'calibrateFile'>(
+  import.meta.resolve('./runPixels.ts'),
   'calibrateFile',
 )
 

@@ -54,16 +54,17 @@ export type Solution =
 
 /** How many stars of each side make triangles, from quick to thorough. */
 const depths = [
+  { image: 12, catalogue: 16, tiles: 25 },
   { image: 12, catalogue: 16, tiles: 400 },
   { image: 24, catalogue: 32, tiles: 120 },
   { image: 36, catalogue: 50, tiles: 9 },
 ] as const
 const leastStars = 6
 /** Bounds the whole search: proposals looked at, and those that are fitted. */
-const mostProposals = 600_000
-const mostFits = 400
+const mostProposals = 150_000
+const mostFits = 150
 const scaleRange = { from: 0.3, to: 15, step: 1.4 } as const
-const unfit = StarFlag.sharp | StarFlag.unsettled | StarFlag.extended
+const unfit = StarFlag.sharp | StarFlag.unsettled
 
 /** One solving: what all its steps share. */
 interface Search {

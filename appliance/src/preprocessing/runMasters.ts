@@ -14,8 +14,8 @@ export interface MasterDeps {
   readonly settings: () => Pick<Settings, 'camera' | 'calibration'>
 }
 
-const buildMasterFile = taskIn<typeof import('./pipelineTask.ts'), 'buildMasterFile'>(
-  import.meta.resolve('./pipelineTask.ts'),
+const buildMasterFile = taskIn<typeof import('./runPixels.ts'), 'buildMasterFile'>(
+  import.meta.resolve('./runPixels.ts'),
   'buildMasterFile',
 )
 

@@ -1,0 +1,93 @@
+import { join } from 'node:path'
+import type { Compute } from '../frames/compute.ts'
+import { readFrame } from '../frames/fits/read.ts'
+import { encodeFrame } from '../frames/fits/write.ts'
+import { encodeGreyPng } from '../frames/png.ts'
+import { pixelToSky, wcsFromHeader } from '../frames/wcs.ts'
+import { canonicalJson } from '../store/canonical.ts'
+import { writeDurably } from '../store/frameFiles.ts'
+import { type Candidate, cutout } from './candidates.ts'
+import { type Difference, differenceFrames } from './difference.ts'
+import { buildReference } from './references.ts'
+
+/** What `run.ts` asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
+
+/** A candidate as it waits for the detection stage. */
+export interface StoredCandidate extends Candidate {
+  readonly raDeg?: number
+  readonly decDeg?: number
+}
+
+export interface DifferenceInput {
+  readonly folder: string
+  readonly sciencePath: string
+  readonly referencePath: string
+  /** Relative to the folder. */
+  readonly candidatesPath: string
+  /** Relative to the folder; `-<index>` is added for each candidate. */
+  readonly stampsPrefix: string
+}
+
+/** Stamps are drawn for this many candidates, the most significant; no frame should have more to show. */
+const mostStamps = 100
+
+export async function differenceFiles(
+  compute: Compute,
+  input: DifferenceInput,
+): Promise<{ readonly candidates: number; readonly engine: string }> {
+  const science = readFrame(compute, input.sciencePath)
+  const difference = differenceFrames(compute, science, readFrame(compute, input.referencePath))
+  const wcs = wcsFromHeader(science.header)
+  const positive = difference.candidates.filter((candidate) => candidate.scorr > 0).slice(0, mostStamps)
+  const stored = positive.map(
+    (candidate): StoredCandidate => ({ ...candidate, ...(wcs && pixelToSky(wcs, candidate.x, candidate.y)) }),
+  )
+  for (const [index, candidate] of positive.entries())
+    await writeStamps(join(input.folder, `${input.stampsPrefix}-${index}`), difference, candidate)
+  await writeDurably(join(input.folder, input.candidatesPath), Buffer.from(canonicalJson(stored)))
+  return { candidates: difference.candidates.length, engine: difference.summary.engine }
+}
+
+/** Three pictures with one stretch for science and reference, so that the eye may compare them. */
+async function writeStamps(folder: string, difference: Difference, { x, y }: Candidate): Promise<void> {
+  const science = cutout(difference.science, x, y)
+  const reference = cutout(difference.alignedReference, x, y)
+  const [low, high] = range(science, 0.05, 0.995)
+  const change = cutout(difference.difference, x, y)
+  const [, most] = range(change.map(Math.abs), 0, 0.995)
+  const pictures = {
+    science: grey(science, low, high),
+    reference: grey(reference, low, high),
+    difference: grey(change, -most, most),
+  }
+  for (const [name, pixels] of Object.entries(pictures)) {
+    const size = Math.sqrt(pixels.length)
+    await writeDurably(join(folder, `${name}.png`), encodeGreyPng(pixels, size, size))
+  }
+}
+
+function range(values: Float32Array, low: number, high: number): readonly [number, number] {
+  const sorted = values.filter(Number.isFinite).sort()
+  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
+  return [at(low), at(high)]
+}
+
+function grey(values: Float32Array, low: number, high: number): Uint8Array {
+  const scale = 255 / Math.max(1e-6, high - low)
+  return Uint8Array.from(values, (value) =>
+    Math.max(0, Math.min(255, Math.round(((Number.isNaN(value) ? low : value) - low) * scale))),
+  )
+}
+
+export interface ReferenceInput {
+  readonly paths: readonly string[]
+  readonly outPath: string
+  readonly referenceId: string
+}
+
+/** Stacks calibrated frames into a reference and writes it. */
+export async function stackReference(compute: Compute, input: ReferenceInput): Promise<{ readonly sha256: string }> {
+  const reference = buildReference(compute, input.paths)
+  const header = reference.header.with('REFID', input.referenceId)
+  return await writeDurably(input.outPath, encodeFrame({ ...reference, header }))
+}
