@@ -4,6 +4,7 @@ import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { pixelToSky, skyToPixel, wcsFromHeader } from '../frames/wcs.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { type Candidate, findCandidates } from './candidates.ts'
@@ -382,8 +383,9 @@ class Work {
 
   /** Median and MAD of S_corr over good pixels; divides by the MAD when it is off by more than 3 %. */
   #rescale(zogy: ZogyResult, mask: MaskPlane): Scale {
-    const { median, sigma, count } = pixelMad(zogy.scorr.data, (i) => mask.data[i] === 0)
-    if (count < 100 || !(sigma > 0)) {
+    const { median, mad } = medianAndMad(this.#compute, zogy.scorr, { mask })
+    const sigma = mad * sigmaPerMad
+    if (!(sigma > 0)) {
       throw new NightjarError('differencing/empty', 'no pixel is good in both frames: check their masks and saturation')
     }
     const divisor = Math.abs(sigma - 1) > 0.03 ? sigma : 1

@@ -8,8 +8,11 @@ export interface MoffatShape {
   readonly beta: number
 }
 
+const fine = [-0.4, -0.2, 0, 0.2, 0.4]
+const coarse = [-1 / 3, 0, 1 / 3]
+
 /** A stamp of `size` × `size` centred on its middle pixel, integrated over 5 × 5 points a pixel; not normalised. */
-export function moffatStamp(shape: MoffatShape, size: number): Float64Array {
+export function moffatStamp(shape: MoffatShape, size: number, points: readonly number[] = fine): Float64Array {
   const stamp = new Float64Array(size * size)
   const half = (size - 1) / 2
   const alpha = shape.fwhmPixels / (2 * Math.sqrt(2 ** (1 / shape.beta) - 1))
@@ -17,7 +20,6 @@ export function moffatStamp(shape: MoffatShape, size: number): Float64Array {
   const angle = Math.atan2(shape.e2, shape.e1) / 2
   const [c, s] = [Math.cos(angle), Math.sin(angle)]
   const stretch = Math.sqrt((1 + e) / (1 - e))
-  const points = [-0.4, -0.2, 0, 0.2, 0.4]
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       let sum = 0
@@ -29,7 +31,7 @@ export function moffatStamp(shape: MoffatShape, size: number): Float64Array {
           sum += (1 + along * along + across * across) ** -shape.beta
         }
       }
-      stamp[y * size + x] = sum / 25
+      stamp[y * size + x] = sum / (points.length * points.length)
     }
   }
   return stamp
@@ -42,7 +44,7 @@ export function fitMoffat(stamp: ArrayLike<number>, size: number, radius: number
   const side = 2 * reach + 1
   const cost = ([fwhm, e1, e2, beta]: readonly number[]): number => {
     if (!(fwhm! > 0.8 && fwhm! < size && beta! > 1.6 && beta! < 8 && Math.hypot(e1!, e2!) < 0.55)) return 1e30
-    const model = moffatStamp({ fwhmPixels: fwhm!, e1: e1!, e2: e2!, beta: beta! }, side)
+    const model = moffatStamp({ fwhmPixels: fwhm!, e1: e1!, e2: e2!, beta: beta! }, side, coarse)
     let [mm, md, dd] = [0, 0, 0]
     for (let j = 0; j < side; j++) {
       for (let i = 0; i < side; i++) {

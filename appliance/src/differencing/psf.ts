@@ -51,7 +51,7 @@ export interface PsfInput {
 
 /** Below this many stars the Moffat profile is used alone. */
 export const fewestEmpiricalStars = 8
-const mostStars = 160
+const mostStars = 120
 
 /** Half the side of a PSF stamp that holds 99.7 % of a Moffat profile of this width. */
 export function psfRadius(fwhmPixels: number): number {
@@ -65,7 +65,8 @@ export function measurePsf(input: PsfInput): PsfModel {
   const widths = (stars.length > 0 ? stars : input.stars).map((star) => star.fwhmPixels)
   const guess: MoffatShape = { fwhmPixels: clampWidth(median(widths)), e1: 0, e2: 0, beta: 3 }
   if (stars.length === 0) return constantPsf(moffatBase(guess, size), size, guess, 0, 'moffat')
-  const cuts = stars.map((star) => cutStar(input, star)).filter((cut) => cut !== undefined)
+  const grid = new StarGrid(input.stars, input.plane, 32)
+  const cuts = stars.map((star) => cutStar(input, star, grid))
   const shape = meanShape(input, cuts, guess, size)
   const base = moffatBase(shape, size)
   if (cuts.length < fewestEmpiricalStars) return constantPsf(base, size, shape, cuts.length, 'moffat')
@@ -127,26 +128,33 @@ interface Cut {
   readonly use: Uint8Array
 }
 
-function cutStar({ plane, mask, radius }: PsfInput, star: PsfStar): Cut | undefined {
+function cutStar({ plane, mask, stars, radius }: PsfInput, star: PsfStar, grid: StarGrid): Cut {
   const size = 2 * radius + 1
   const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
   const data = new Float64Array(size * size)
   const use = new Uint8Array(size * size)
-  const rim: number[] = []
   for (let j = 0; j < size; j++) {
     for (let i = 0; i < size; i++) {
       const at = (cy + j - radius) * plane.width + cx + i - radius
       const value = plane.data[at]!
       data[j * size + i] = value
       use[j * size + i] = mask.data[at] === 0 && Number.isFinite(value) ? 1 : 0
-      const r = Math.hypot(i - radius, j - radius)
-      if (use[j * size + i] && r > radius - 2 && r <= radius + 0.5) rim.push(value)
     }
   }
-  if (rim.length < 12) return undefined
-  const level = median(rim)
-  for (let k = 0; k < data.length; k++) data[k] = use[k] ? data[k]! - level : 0
+  for (const index of grid.within(star.x, star.y, 1.5 * radius + 3)) {
+    const other = stars[index]!
+    if (Math.hypot(other.x - star.x, other.y - star.y) < 0.5) continue
+    hide(use, size, other, other.x - cx + radius, other.y - cy + radius, star.fluxAdu)
+  }
   return { star, cx, cy, data, use }
+}
+
+/** Leaves out the pixels that a neighbour lights by more than a thousandth of the star's peak or so. */
+function hide(use: Uint8Array, size: number, other: PsfStar, x: number, y: number, fluxAdu: number): void {
+  const reach = other.fwhmPixels * Math.min(3, 1.2 + 0.6 * Math.log10(1 + (100 * other.fluxAdu) / fluxAdu))
+  for (let k = 0; k < use.length; k++) {
+    if (Math.hypot((k % size) - x, Math.floor(k / size) - y) < reach) use[k] = 0
+  }
 }
 
 /** Moffat profile of the stars' mean, each moved to the centre of a pixel by its centroid. */
@@ -158,7 +166,7 @@ function meanShape(input: PsfInput, cuts: readonly Cut[], guess: MoffatShape, si
     const stack = best
       .map((cut) => placed(input, cut, model))
       .filter((star) => star !== undefined)
-      .map(({ cut, flux, dx, dy }) => centred(cut.data, size, dx, dy).map((v) => v / flux))
+      .map((star) => centred(overFlux(star), size, star.dx, star.dy))
     if (stack.length === 0) return shape
     const mean = new Float64Array(size * size)
     for (let k = 0; k < mean.length; k++) mean[k] = median(stack.map((stamp) => stamp[k]!))
@@ -173,20 +181,44 @@ interface Placed {
   /** Of the star from the middle of the cut. */
   readonly dx: number
   readonly dy: number
+  /** Sky that the mesh missed here, ADU. */
+  readonly level: number
 }
 
-function placed({ plane, rmsAdu }: PsfInput, cut: Cut, model: StampSpline): Placed | undefined {
-  const { data } = cut
-  const own = { width: model.size, height: model.size, pointer: 0, data: data as unknown as Float32Array }
-  const half = (model.size - 1) / 2
-  const near = Math.max(2.5, 1.5 * cut.star.fwhmPixels)
-  const fit = fitStar(own as Plane, model, half + cut.star.x - cut.cx, half + cut.star.y - cut.cy, {
-    radiusPixels: near,
-    variance: (x, y) => (cut.use[y * model.size + x] ? rmsAdu * rmsAdu : 0),
-    maximumMovePixels: 1,
-  })
-  if (!fit || fit.fluxAdu <= 0 || plane.width === 0) return undefined
-  return { cut, flux: fit.fluxAdu, dx: fit.x - half, dy: fit.y - half }
+/** Fits the model to a cut, with the sky taken from the rim after the star's own wings were subtracted there. */
+function placed({ rmsAdu }: PsfInput, cut: Cut, model: StampSpline): Placed | undefined {
+  const { size } = model
+  const half = (size - 1) / 2
+  const radiusPixels = Math.max(2.5, 1.5 * cut.star.fwhmPixels)
+  const variance = (x: number, y: number): number => (cut.use[y * size + x] ? rmsAdu * rmsAdu : 0)
+  let [x, y, flux] = [half + cut.star.x - cut.cx, half + cut.star.y - cut.cy, cut.star.fluxAdu]
+  let level = 0
+  for (let round = 0; round < 2; round++) {
+    level = rimLevel(cut, model.shifted(x - half, y - half).value, flux, size)
+    const data = new Float32Array(cut.data)
+    for (let k = 0; k < data.length; k++) data[k]! -= level
+    const own: Plane = { width: size, height: size, pointer: 0, data }
+    const fit = fitStar(own, model, x, y, { radiusPixels, variance, maximumMovePixels: 1 })
+    if (!fit || fit.fluxAdu <= 0) return undefined
+    ;[x, y, flux] = [fit.x, fit.y, fit.fluxAdu]
+  }
+  return { cut, flux, dx: x - half, dy: y - half, level }
+}
+
+/** Median of what the model leaves in the outer two pixels of the stamp's circle. */
+function rimLevel(cut: Cut, model: Float64Array, flux: number, size: number): number {
+  const half = (size - 1) / 2
+  const rim: number[] = []
+  for (let k = 0; k < cut.data.length; k++) {
+    const r = Math.hypot((k % size) - half, Math.floor(k / size) - half)
+    if (cut.use[k] && r > half - 3 && r <= half + 0.5) rim.push(cut.data[k]! - flux * model[k]!)
+  }
+  return rim.length === 0 ? 0 : median(rim)
+}
+
+/** The cut without its sky, for a flux of 1; 0 where a pixel may not be used. */
+function overFlux({ cut, flux, level }: Placed): Float64Array {
+  return cut.data.map((value, k) => (cut.use[k] ? (value - level) / flux : 0))
 }
 
 /** A stamp moved so that what lies at (dx, dy) from the middle comes to the middle. */
@@ -194,18 +226,18 @@ function centred(data: ArrayLike<number>, size: number, dx: number, dy: number):
   return new StampSpline(data, size).shifted(-dx, -dy).value
 }
 
-/** 1 within 70 % of the radius, falling to 0 at the radius. */
-function taper(size: number): Float64Array {
+/** 1 within the share `from` of the radius, falling to 0 at the radius. */
+function taper(size: number, from: number): Float64Array {
   const half = (size - 1) / 2
   return Float64Array.from({ length: size * size }, (_, k) => {
     const r = Math.hypot((k % size) - half, Math.floor(k / size) - half) / (half + 0.5)
     if (r >= 1) return 0
-    return r < 0.7 ? 1 : Math.cos(((r - 0.7) / 0.3) * (Math.PI / 2)) ** 2
+    return r < from ? 1 : Math.cos(((r - from) / (1 - from)) * (Math.PI / 2)) ** 2
   })
 }
 
 function moffatBase(shape: MoffatShape, size: number): Float64Array {
-  const window = taper(size)
+  const window = taper(size, 0.97)
   return normalised(moffatStamp(shape, size).map((v, k) => v * window[k]!))
 }
 
@@ -228,13 +260,13 @@ function empiricalPsf(
 ): PsfModel {
   const supported = cuts.length >= 60 ? 2 : cuts.length >= 20 ? 1 : 0
   const degree = Math.min(supported, input.degree ?? 2) as 0 | 1 | 2
-  const window = taper(size)
+  const window = taper(size, 0.6)
   const { width, height } = input.plane
   const place = (x: number, y: number): readonly number[] =>
     basisOf(degree, (2 * x) / Math.max(1, width - 1) - 1, (2 * y) / Math.max(1, height - 1) - 1)
   let terms: readonly Float64Array[] = [base]
   let used = 0
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 3; round++) {
     const model = new PolynomialPsf(terms, degree, size, place)
     const stars = cuts.map((cut) => placed(input, cut, model.splineAt(cut.cx, cut.cy))).filter((s) => s !== undefined)
     used = stars.length
@@ -254,11 +286,11 @@ function empiricalPsf(
   })
 }
 
-/** What the model leaves of a star of flux 1, moved to the middle; NaN where the pixel may not be used. */
-function residualOf({ cut, flux, dx, dy }: Placed, model: StampSpline, size: number): Float64Array {
-  const { value } = model.shifted(dx, dy)
-  const rest = cut.data.map((v, k) => (cut.use[k] ? v / flux - value[k]! : 0))
-  return centred(rest, size, dx, dy)
+/** What the model leaves of a star of flux 1, moved to the middle; 0 where a pixel may not be used. */
+function residualOf(star: Placed, model: StampSpline, size: number): Float64Array {
+  const { value } = model.shifted(star.dx, star.dy)
+  const rest = overFlux(star).map((v, k) => (star.cut.use[k] ? v - value[k]! : 0))
+  return centred(rest, size, star.dx, star.dy)
 }
 
 /** Weighted least squares of every pixel against the polynomial, with one round that drops outliers beyond 3.5 sigma. */

@@ -4,21 +4,23 @@
 export function median(values: ArrayLike<number>): number {
   const n = values.length
   if (n === 0) return Number.NaN
-  const sorted = Float64Array.from(values).sort()
+  const sorted = new Float64Array(values).sort()
   const half = n >> 1
   return n % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
 /** 1.4826 × median absolute deviation about `centre`: the standard deviation of a normal distribution. */
 export function robustSigma(values: ArrayLike<number>, centre = median(values)): number {
-  return 1.4826 * median(Float64Array.from(values, (value) => Math.abs(value - centre)))
+  const distances = new Float64Array(values)
+  for (let i = 0; i < distances.length; i++) distances[i] = Math.abs(distances[i]! - centre)
+  return 1.4826 * median(distances)
 }
 
 /** Median and 1.4826 × MAD of the pixels where `use` is true, from at most `limit` of them taken at even steps. */
 export function pixelMad(
   values: ArrayLike<number>,
   use: (index: number) => boolean,
-  limit = 400_000,
+  limit = 20_000,
 ): { readonly median: number; readonly sigma: number; readonly count: number } {
   const step = Math.max(1, Math.floor(values.length / limit))
   const kept: number[] = []

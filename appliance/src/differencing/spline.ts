@@ -62,55 +62,72 @@ export interface ShiftedStamp {
 export class StampSpline {
   readonly size: number
   readonly #coefficients: Float64Array
+  readonly #across: Float64Array
+  readonly #acrossSlope: Float64Array
 
   constructor(stamp: ArrayLike<number>, size: number) {
     this.size = size
-    this.#coefficients = Float64Array.from(stamp)
+    this.#coefficients = new Float64Array(stamp)
+    this.#across = new Float64Array(size * size)
+    this.#acrossSlope = new Float64Array(size * size)
     for (let y = 0; y < size; y++) prefilterLine(this.#coefficients, y * size, size, 1)
     for (let x = 0; x < size; x++) prefilterLine(this.#coefficients, x, size, size)
   }
 
-  /** The stamp moved by (dx, dy) pixels: value at pixel (i, j) is the stamp's at (i − dx, j − dy). */
-  shifted(dx: number, dy: number): ShiftedStamp {
+  /**
+   * The stamp moved by (dx, dy) pixels: value at pixel (i, j) is the stamp's at (i − dx, j − dy). Only pixels at most
+   * `reach` rows and columns from the middle are worked out; the others are 0.
+   */
+  shifted(dx: number, dy: number, reach = (this.size - 1) / 2): ShiftedStamp {
     const n = this.size
-    const across = this.#along(-dx)
+    const half = (n - 1) / 2
+    const [first, last] = [Math.max(0, half - reach), Math.min(n - 1, half + reach)]
+    const floor = Math.floor(-dy)
+    this.#along(-dx, first, last, first + floor - 2, last + floor + 3)
+    const [across, acrossSlope] = [this.#across, this.#acrossSlope]
     const value = new Float64Array(n * n)
     const byX = new Float64Array(n * n)
     const byY = new Float64Array(n * n)
-    const floor = Math.floor(-dy)
     const taps = quinticTaps(-dy - floor)
     for (let tap = 0; tap < 6; tap++) {
       const w = taps.value[tap]!
       const slope = taps.slope[tap]!
-      for (let y = 0; y < n; y++) {
+      for (let y = first; y <= last; y++) {
         const from = mirrored(y + floor + tap - 2, n) * n
-        for (let x = 0; x < n; x++) {
-          value[y * n + x]! += w * across.value[from + x]!
-          byX[y * n + x]! -= w * across.slope[from + x]!
-          byY[y * n + x]! -= slope * across.value[from + x]!
+        const to = y * n
+        for (let x = first; x <= last; x++) {
+          const held = across[from + x]!
+          value[to + x]! += w * held
+          byX[to + x]! -= w * acrossSlope[from + x]!
+          byY[to + x]! -= slope * held
         }
       }
     }
     return { value, byX, byY }
   }
 
-  /** Rows of coefficients read at x + move. */
-  #along(move: number): { value: Float64Array; slope: Float64Array } {
+  /** Rows of coefficients read at x + move, for the columns and rows that `shifted` needs. */
+  #along(move: number, first: number, last: number, rowFrom: number, rowTo: number): void {
     const n = this.size
     const floor = Math.floor(move)
     const taps = quinticTaps(move - floor)
-    const value = new Float64Array(n * n)
-    const slope = new Float64Array(n * n)
+    // Mirrored rows lie inside the stamp, perhaps beyond the range: then all rows are needed.
+    const whole = rowFrom < 0 || rowTo > n - 1
+    const [low, high] = whole ? [0, n - 1] : [rowFrom, rowTo]
+    const [value, slope] = [this.#across, this.#acrossSlope]
+    value.fill(0)
+    slope.fill(0)
     for (let tap = 0; tap < 6; tap++) {
-      for (let x = 0; x < n; x++) {
+      const [w, d] = [taps.value[tap]!, taps.slope[tap]!]
+      for (let x = first; x <= last; x++) {
         const from = mirrored(x + floor + tap - 2, n)
-        for (let y = 0; y < n; y++) {
-          value[y * n + x]! += taps.value[tap]! * this.#coefficients[y * n + from]!
-          slope[y * n + x]! += taps.slope[tap]! * this.#coefficients[y * n + from]!
+        for (let y = low; y <= high; y++) {
+          const c = this.#coefficients[y * n + from]!
+          value[y * n + x]! += w * c
+          slope[y * n + x]! += d * c
         }
       }
     }
-    return { value, slope }
   }
 
   /** Value at a place given in stamp pixels, (0, 0) the centre of the first pixel. */

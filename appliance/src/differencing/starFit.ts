@@ -84,9 +84,9 @@ function normalEquations(
   flux: number,
   { radiusPixels, variance }: StarFitOptions,
 ): Sums | undefined {
-  const model = psf.shifted(dx, dy)
   const half = (psf.size - 1) / 2
   const reach = Math.min(half, Math.ceil(radiusPixels))
+  const model = psf.shifted(dx, dy, reach)
   const matrix = new Float64Array(9)
   const right = new Float64Array(3)
   let square = 0
