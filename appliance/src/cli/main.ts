@@ -17,7 +17,7 @@ export const commands = {
   stars: 'measure the stars of a FITS image',
   solve: 'find where on the sky a FITS image points',
   night: 'play a whole simulated night on a virtual clock',
-  simulate: 'render frames of the simulated sky, with their truth',
+  simulate: 'run the simulated observatory alone, for any INDI client',
   verify: 'check the journal and every stored file of a data folder',
   tape: 'record, replay and show what goes over a wire',
   central: 'run the central catalogue that receives alerts',
