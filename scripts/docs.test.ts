@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { eventBodies } from '../appliance/src/contract/events.ts'
-import { apiReference, describeSchema, eventList, settingsReference, staleDocuments } from './docs.ts'
+import { apiReference, brokenLinks, describeSchema, eventList, settingsReference, staleDocuments } from './docs.ts'
 
 describe('the generated documents', () => {
   it('name every event and every field of the contract', () => {
@@ -26,6 +26,22 @@ describe('the generated documents', () => {
     const empty = mkdtempSync(join(tmpdir(), 'nightjar-docs-'))
     expect(await staleDocuments(empty)).toContain('docs/events.md is stale: run node scripts/docs.ts')
     rmSync(empty, { recursive: true })
+  })
+})
+
+describe('a link in a document', () => {
+  it('is named when it leads nowhere', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nightjar-docs-'))
+    writeFileSync(join(folder, 'LICENSE'), '')
+    writeFileSync(
+      join(folder, 'README.md'),
+      '[a](LICENSE) [b](https://example.org) [c](gone.md#part) <img src="no.png">',
+    )
+    expect(brokenLinks(folder)).toEqual([
+      'README.md links to gone.md, which is not there',
+      'README.md links to no.png, which is not there',
+    ])
+    rmSync(folder, { recursive: true })
   })
 })
 

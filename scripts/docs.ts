@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defaultSettings, Settings } from '../appliance/src/contract/config.ts'
 import { eventBodies, journey } from '../appliance/src/contract/events.ts'
@@ -179,6 +179,21 @@ export async function documents(): Promise<Map<string, string>> {
   ])
 }
 
+const linkingDocuments = ['README.md', 'appliance/README.md', 'docs/*.md']
+
+/** One line for each link to a file below `root` that is not there. */
+export function brokenLinks(root: string): string[] {
+  return globSync(linkingDocuments, { cwd: root }).flatMap((path) => {
+    const text = readFileSync(join(root, path), 'utf8')
+    const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)|src="([^"]+)"/g)].map(
+      (match) => match[1] ?? match[2] ?? '',
+    )
+    const isBroken = (target: string): boolean =>
+      !/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(path), target))
+    return targets.filter(isBroken).map((target) => `${path} links to ${target}, which is not there`)
+  })
+}
+
 /** One line for each document below `root` that is not what it should be. */
 export async function staleDocuments(root: string): Promise<string[]> {
   const stale: string[] = []
@@ -187,7 +202,7 @@ export async function staleDocuments(root: string): Promise<string[]> {
     if (!existsSync(file) || readFileSync(file, 'utf8') !== text)
       stale.push(`${path} is stale: run node scripts/docs.ts`)
   }
-  return stale
+  return [...stale, ...brokenLinks(root)]
 }
 
 if (import.meta.main) {
