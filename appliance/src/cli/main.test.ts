@@ -1,6 +1,6 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { describe, expect, it } from 'vitest'
-import { type Command, commands, main } from './main.ts'
+import { type Command, commands, load, main } from './main.ts'
 
 async function run(argv: string[], command?: Partial<Command>, debug = false) {
   let out = ''
@@ -79,5 +79,13 @@ describe('the command line', () => {
       out: '',
       err: "nightjar diff: Unknown option '--jsn'\n",
     })
+  })
+})
+
+describe('each listed command', () => {
+  it.each(Object.keys(commands))('%s exists and documents itself', async (name) => {
+    const command = await load(name)
+    expect(command.help).toMatch(new RegExp(`^Usage: nightjar ${name}\\b`))
+    expect(command.run).toBeTypeOf('function')
   })
 })

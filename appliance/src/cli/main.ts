@@ -82,7 +82,8 @@ function explain(error: unknown, debug: boolean): string {
   return `${message} (${reportHint})`
 }
 
-async function load(name: string): Promise<Command> {
+/** Loads the one file that a command needs: the others cost nothing. */
+export async function load(name: string): Promise<Command> {
   const file = new URL(`./${name}.ts`, import.meta.url)
   await access(file).catch(() => {
     throw new NightjarError('cli/missing', `this copy of Nightjar lacks ${name}.ts: get a complete checkout`)
