@@ -17,7 +17,7 @@ export interface Star {
   readonly fluxErrorAdu: number
   /** Highest pixel above the background. */
   readonly peakAdu: number
-  /** Of the Gaussian with the star's second moments, mean of both axes. */
+  /** Full width at half maximum: from the star's moments and the shape of this frame's star cores; mean of both axes. */
   readonly fwhmPixels: number
   /** Radius that holds half of the flux. */
   readonly hfrPixels: number
@@ -105,7 +105,8 @@ export function measureStars(
   const bins = compute.allocate(growthCurveBytes * compute.threads)
   const aperture = [radius, width, height, bins, growthCurveBytes]
   compute.rows('starApertures', chosen.length, [...planes, mask?.pointer ?? 0, ...noise, ...aperture])
-  const stars = chosen.map(([segment], row) => starOf(table, row, segment, fwhm))
+  const core = coreRatio(table, chosen)
+  const stars = chosen.map(([segment], row) => starOf(table, row, segment, fwhm, core))
   return stars.filter((star) => star.fluxAdu > 0).sort((a, b) => b.fluxAdu - a.fluxAdu)
 }
 
@@ -152,7 +153,7 @@ function openTable(compute: Compute, stars: number): Float64Array {
 
 /** Column numbers of the kernels' table. */
 const column = { x: 0, y: 1, xx: 3, xy: 4, yy: 5, failed: 6, weighted: 7, weightedVariance: 8 } as const
-const apertureColumn = { flux: 9, variance: 10, peak: 11, halfRadius: 12, bits: 13, missing: 14 } as const
+const apertureColumn = { flux: 9, variance: 10, peak: 11, halfRadius: 12, bits: 13, missing: 14, core: 15 } as const
 
 function fwhmOf(table: Float64Array, row: number): number {
   const at = row * tableColumns
@@ -171,15 +172,32 @@ function typicalFwhm(table: Float64Array, chosen: readonly (readonly [Segment, n
   return widths.length === 0 ? undefined : widths.sort((a, b) => a - b)[widths.length >> 1]
 }
 
+/**
+ * How wide star cores are beside the Gaussians of their moments, which the wings of real stars widen: the median of strong
+ * stars; 1 with fewer than five.
+ */
+function coreRatio(table: Float64Array, chosen: readonly (readonly [Segment, number])[]): number {
+  const ratios: number[] = []
+  for (let row = 0; row < chosen.length && ratios.length < 200; row++) {
+    const at = row * tableColumns
+    const signal = table[at + column.weighted]! / Math.sqrt(table[at + column.weightedVariance]!)
+    const saturated = table[at + apertureColumn.bits]! & (MaskFlag.saturated | MaskFlag.bloom)
+    const ratio = table[at + apertureColumn.core]!
+    if (table[at + column.failed] !== 0 || chosen[row]![0].blended || saturated !== 0 || !(signal > 30)) continue
+    if (fwhmOf(table, row) > narrowest && ratio > 0.5 && ratio < 1.5) ratios.push(ratio)
+  }
+  return ratios.length < 5 ? 1 : ratios.sort((a, b) => a - b)[ratios.length >> 1]!
+}
+
 /** A star's light falls on more than one pixel; below this FWHM it is a single one. */
 const narrowest = 1.1
 
-function starOf(table: Float64Array, row: number, segment: Segment, frameFwhm: number): Star {
+function starOf(table: Float64Array, row: number, segment: Segment, frameFwhm: number, coreRatio: number): Star {
   const at = row * tableColumns
   const [xx, xy, yy] = [table[at + column.xx]!, table[at + column.xy]!, table[at + column.yy]!]
   const mean = (xx + yy) / 2
   const half = Math.hypot((xx - yy) / 2, xy)
-  const fwhmPixels = fwhmPerSigma * Math.sqrt(mean)
+  const momentFwhm = fwhmPerSigma * Math.sqrt(mean)
   const ellipticity = 1 - Math.sqrt(Math.max(0, mean - half) / (mean + half))
   return {
     x: table[at + column.x]!,
@@ -187,13 +205,13 @@ function starOf(table: Float64Array, row: number, segment: Segment, frameFwhm: n
     fluxAdu: table[at + apertureColumn.flux]!,
     fluxErrorAdu: Math.sqrt(table[at + apertureColumn.variance]!),
     peakAdu: table[at + apertureColumn.peak]!,
-    fwhmPixels,
+    fwhmPixels: coreRatio * momentFwhm,
     hfrPixels: table[at + apertureColumn.halfRadius]!,
     ellipticity,
     positionAngleDeg: (Math.atan2(2 * xy, xx - yy) * 90) / Math.PI,
     snr: table[at + column.weighted]! / Math.sqrt(table[at + column.weightedVariance]! || 1),
     areaPixels: segment.areaPixels,
-    flags: flagsOf(table, at, segment, fwhmPixels, ellipticity, frameFwhm),
+    flags: flagsOf(table, at, segment, momentFwhm, ellipticity, frameFwhm),
   }
 }
 

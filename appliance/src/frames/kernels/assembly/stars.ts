@@ -115,10 +115,13 @@ function exponential(x: f64): f64 {
 }
 
 // One star in the table: 20 f64. x, y, label, Mxx, Mxy, Myy, status, weighted flux, its variance, then the aperture's
-// flux, variance, peak, half-flux radius, mask bits, share outside the frame or unusable, windowed iterations.
+// flux, variance, peak, half-flux radius, mask bits, share outside the frame or unusable, core width.
 const starBytes: usize = 160
 const statusGood: f64 = 0
 const statusFailed: f64 = 1
+/** Smaller than a pixel. Measured as a point of this variance (px²). */
+const statusPoint: f64 = 2
+const pointVariance: f64 = 0.05
 
 /**
  * The residual at (x, y) for star `label`. A pixel that is unusable or belongs to another star is replaced by the one
@@ -224,7 +227,11 @@ export function starShapes(
       const vxy = sxy / sum - ux * uy
       const vyy = syy / sum - uy * uy
       const vdet = vxx * vyy - vxy * vxy
-      if (!(vdet > 1e-4)) break
+      if (!(vdet > 1e-4)) {
+        // All the light is in one pixel or one line of them.
+        if (vxx + vyy < 0.2) status = statusPoint
+        break
+      }
       // The light's own shape is what, times the window, gives the weighted moments: T⁻¹ = V⁻¹ − W⁻¹.
       const ta = vyy / vdet - a
       const tb = -vxy / vdet - b
@@ -251,7 +258,11 @@ export function starShapes(
       mxx = nxx
       mxy = nxy
       myy = nyy
-      if (!(mxx + myy > 0.2 && mxx + myy < 1600 && mxx * myy - mxy * mxy > 0.02 * mxx * myy)) break
+      if (mxx + myy <= 0.2) {
+        status = statusPoint
+        break
+      }
+      if (!(mxx + myy < 1600 && mxx * myy - mxy * mxy > 0.02 * mxx * myy)) break
       if (change < 2e-3 && ux * ux + uy * uy < 1e-6) {
         status = statusGood
         break
@@ -269,7 +280,12 @@ export function starShapes(
       store<f64>(star, mxy, 32)
       store<f64>(star, myy, 40)
     }
-    store<f64>(star, status, 48)
+    if (status == statusPoint) {
+      store<f64>(star, pointVariance, 24)
+      store<f64>(star, 0, 32)
+      store<f64>(star, pointVariance, 40)
+    }
+    store<f64>(star, status == statusFailed ? 1 : 0, 48)
     store<f64>(star, flux, 56)
     store<f64>(star, fluxVariance, 64)
   }
@@ -332,7 +348,60 @@ export function starApertures(
     store<f64>(star, halfRadius(curve, wide), 96)
     store<f64>(star, <f64>bits, 104)
     store<f64>(star, missing / (3.14159265 * radius * radius), 112)
+    store<f64>(star, coreWidth(star, residual, labels, width, height, peak), 120)
   }
+}
+
+/**
+ * How much wider (in σ) the Gaussian of the star's core is than that of its moments: ln v against the elliptical radius², with
+ * weights v², for pixels above a third of the peak. 0 when there are too few.
+ */
+function coreWidth(star: usize, residual: usize, labels: usize, width: i32, height: i32, peak: f64): f64 {
+  const label = <i32>load<f64>(star, 16)
+  const cx = load<f64>(star)
+  const cy = load<f64>(star, 8)
+  const mxx = load<f64>(star, 24)
+  const mxy = load<f64>(star, 32)
+  const myy = load<f64>(star, 40)
+  const det = mxx * myy - mxy * mxy
+  const reach = min(40, <i32>Math.ceil(1.6 * Math.sqrt(Math.max(mxx, myy))) + 1)
+  const ix = <i32>Math.floor(cx + 0.5)
+  const iy = <i32>Math.floor(cy + 0.5)
+  let n: f64 = 0
+  let s0: f64 = 0
+  let sq: f64 = 0
+  let sqq: f64 = 0
+  let sl: f64 = 0
+  let sql: f64 = 0
+  for (let y = iy - reach; y <= iy + reach; y++) {
+    for (let x = ix - reach; x <= ix + reach; x++) {
+      const v = <f64>own(residual, labels, width, height, x, y, label)
+      if (!(v > 0.33 * peak)) continue
+      const dx = <f64>x - cx
+      const dy = <f64>y - cy
+      const q = (myy * dx * dx - 2 * mxy * dx * dy + mxx * dy * dy) / det
+      if (q > 6) continue
+      const l = naturalLog(v / peak)
+      const w = v * v
+      n += 1
+      s0 += w
+      sq += w * q
+      sqq += w * q * q
+      sl += w * l
+      sql += w * q * l
+    }
+  }
+  const spread = sqq * s0 - sq * sq
+  if (n < 5 || !(spread > 0)) return 0
+  const slope = (sql * s0 - sq * sl) / spread
+  return slope < 0 ? Math.sqrt(-0.5 / slope) : 0
+}
+
+/** ln x for 0.3 < x < 2: twice the series of artanh((x − 1) / (x + 1)). */
+function naturalLog(x: f64): f64 {
+  const t = (x - 1) / (x + 1)
+  const u = t * t
+  return 2 * t * (1 + u * (1 / 3.0 + u * (1 / 5.0 + u * (1 / 7.0 + u * (1 / 9.0 + u * (1 / 11.0 + u / 13))))))
 }
 
 const binsPerPixel: f64 = 8
