@@ -117,6 +117,7 @@ async function untilReady(run: () => ChildProcess, url: string, clock: Clock): P
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 })
+  client.on('error', () => undefined)
   try {
     await client.connect()
     return true
