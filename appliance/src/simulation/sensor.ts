@@ -140,34 +140,33 @@ function addTrack(image: ElectronImage, random: Random): void {
   }
 }
 
+/** One pass each way along every column, so that a frame which is saturated everywhere takes no longer than any other. */
 function bloom({ width, height, data }: ElectronImage, fullWell: number): void {
-  for (let x = 0; x < width; x++) {
-    for (let y = 0; y < height; y++) {
-      const excess = data[y * width + x]! - fullWell
-      if (excess <= 0) continue
-      data[y * width + x] = fullWell
-      spill(data, width, height, x, y, -1, excess / 2, fullWell)
-      spill(data, width, height, x, y, 1, excess / 2, fullWell)
+  const excess = new Float32Array(height)
+  for (const x of saturatedColumns(data, width, fullWell)) {
+    for (let y = 0, at = x; y < height; y++, at += width) {
+      const over = Math.max(0, data[at]! - fullWell)
+      excess[y] = over / 2
+      if (over > 0) data[at] = fullWell
     }
+    spill(data, x, width, excess, fullWell)
+    spill(data, x + (height - 1) * width, -width, excess.reverse(), fullWell)
   }
 }
 
-function spill(
-  data: Float32Array,
-  width: number,
-  height: number,
-  x: number,
-  from: number,
-  step: 1 | -1,
-  charge: number,
-  fullWell: number,
-): void {
-  for (let y = from + step; y >= 0 && y < height && charge > 0; y += step) {
-    const at = y * width + x
-    const room = Math.max(0, fullWell - data[at]!)
-    const taken = Math.min(room, charge)
+function saturatedColumns(data: Float32Array, width: number, fullWell: number): Set<number> {
+  const columns = new Set<number>()
+  for (let i = 0; i < data.length; i++) if (data[i]! > fullWell) columns.add(i % width)
+  return columns
+}
+
+/** Carries each pixel's excess along the column until it finds room; what reaches the end is lost. */
+function spill(data: Float32Array, start: number, stride: number, excess: Float32Array, fullWell: number): void {
+  let carried = 0
+  for (let k = 0, at = start; k < excess.length; k++, at += stride) {
+    const taken = Math.min(carried, fullWell - data[at]!)
     data[at]! += taken
-    charge -= taken
+    carried += excess[k]! - taken
   }
 }
 
