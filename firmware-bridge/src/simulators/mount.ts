@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
+import { toIcrs } from '../devices/epoch.ts'
 import type { Random } from '../random.ts'
 import { SimulatedDevice } from './device.ts'
-import { dateToJ2000 } from './precession.ts'
 
 export interface SimulatedMountOptions {
   readonly clock: Clock
@@ -209,7 +209,7 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
         raDeg: here.raDeg + error.raDeg,
         decDeg: Math.max(-90, Math.min(90, here.decDeg + error.decDeg)),
       }
-      return { ...dateToJ2000(trueHere, clock.now()), tracking, slewing: target !== undefined, parked }
+      return { ...toIcrs(trueHere, clock.now()), tracking, slewing: target !== undefined, parked }
     },
     async run(signal) {
       while (!signal.aborted) {

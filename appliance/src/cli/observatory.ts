@@ -1,0 +1,217 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
+import { createIndiCamera } from '@nightjar/firmware-bridge/devices/indiCamera.ts'
+import { createIndiMount } from '@nightjar/firmware-bridge/devices/indiMount.ts'
+import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import { createIndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
+import { createRandom } from '@nightjar/firmware-bridge/random.ts'
+import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
+import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import type { Settings } from '../contract/config.ts'
+import type { Site } from '../observations/ephemeris.ts'
+import type { Field } from '../observations/fields.ts'
+import { openStarCatalogue } from '../observations/starCatalogue.ts'
+import { defaultOptics, deviceNames } from '../simulation/observatory.ts'
+import {
+  isDark,
+  isUp,
+  type Scenario,
+  simulatedField,
+  simulatedSite,
+  simulatedTransients,
+} from '../simulation/scenario.ts'
+import { defaultSensor } from '../simulation/sensor.ts'
+import { createSky, type Transient } from '../simulation/sky.ts'
+import { canonicalJson } from '../store/canonical.ts'
+import { writeDurably } from '../store/frameFiles.ts'
+import { startChild } from './children.ts'
+import { startDebianSimulators } from './debianSimulators.ts'
+
+/** The hardware that a daemon drives, and what is known of the sky above it when that is simulated. */
+export interface Observatory extends AsyncDisposable {
+  readonly kind: 'simulated' | 'indi' | 'configured'
+  /** With the site, fields and camera of this observatory. */
+  readonly settings: Settings
+  readonly mount: Mount
+  readonly camera: Camera
+  /** The truth; empty under a real sky. */
+  readonly transients: readonly Transient[]
+}
+
+export interface ObservatoryRequest {
+  readonly kind: Observatory['kind']
+  readonly folder: string
+  readonly settings: Settings
+  readonly seed: number
+  readonly timeFactor: number
+  readonly sizePixels: number
+  readonly clock: Clock
+  /** Fewer calibration frames and shorter exposures. */
+  readonly hasty: boolean
+}
+
+export async function openObservatory(request: ObservatoryRequest): Promise<Observatory> {
+  if (request.kind === 'configured') return openConfigured(request)
+  const scenario = await scenarioOf(request)
+  const stack = new AsyncDisposableStack()
+  const connect =
+    request.kind === 'indi' ? await openDebian(request, scenario, stack) : await openSimulated(request, scenario, stack)
+  const devices = connectDevices(connect, deviceNames, scenario.site, request.clock, stack)
+  const sky = createSky({ seed: scenario.seed, catalogue: openStarCatalogue(), transients: scenario.transients })
+  return {
+    kind: request.kind,
+    settings: simulatedSettings(request, scenario),
+    ...devices,
+    transients: sky.transientsNear(scenario.field.raDeg, scenario.field.decDeg, 1),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+async function openConfigured(request: ObservatoryRequest): Promise<Observatory> {
+  const { mount, camera } = request.settings.devices
+  if (mount.kind !== 'indi' || camera.kind !== 'indi') {
+    throw new NightjarError(
+      'start/devices',
+      'mount and camera must both be INDI devices: see "devices" in settings.json',
+    )
+  }
+  const stack = new AsyncDisposableStack()
+  const names = { mount: mount.device, camera: camera.device }
+  const devices = connectDevices(
+    connectTcp({ host: mount.host, port: mount.port }),
+    names,
+    request.settings.site,
+    request.clock,
+    stack,
+  )
+  return {
+    kind: 'configured',
+    settings: request.settings,
+    ...devices,
+    transients: [],
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+function connectDevices(
+  connect: Connect,
+  names: { readonly mount: string; readonly camera: string },
+  site: Site,
+  clock: Clock,
+  stack: AsyncDisposableStack,
+): { mount: Mount; camera: Camera } {
+  const client = stack.use(createIndiClient(connect, { clock, random: createRandom(`reconnect ${clock.now()}`) }))
+  const mount = stack.use(createIndiMount(client, names.mount, { clock, site }))
+  const camera = stack.use(createIndiCamera(client, names.camera, { clock }))
+  return { mount, camera }
+}
+
+async function openSimulated(
+  request: ObservatoryRequest,
+  scenario: Scenario,
+  stack: AsyncDisposableStack,
+): Promise<Connect> {
+  const child = stack.use(
+    await startChild([
+      'simulate',
+      '--scenario',
+      JSON.stringify(scenario),
+      '--size',
+      String(request.sizePixels),
+      '--time-factor',
+      String(request.timeFactor),
+    ]),
+  )
+  const [host = '', port = ''] = String(child.said['address']).split(':')
+  return connectTcp({ host, port: Number(port) })
+}
+
+async function openDebian(
+  request: ObservatoryRequest,
+  scenario: Scenario,
+  stack: AsyncDisposableStack,
+): Promise<Connect> {
+  return startDebianSimulators(
+    { scenario, folder: join(request.folder, 'indi'), clock: request.clock, timeFactor: request.timeFactor },
+    stack,
+  )
+}
+
+const simulatedSeconds = 30
+const hastySeconds = 20
+
+/** The last scenario of this data folder while its field can be seen; else a new one, under a sky that is dark now. */
+async function scenarioOf(request: ObservatoryRequest): Promise<Scenario> {
+  const folder = join(request.folder, 'scenarios')
+  const nowMs = request.clock.now()
+  const known = lastScenario(folder, request.kind)
+  if (known && known.seed === request.seed && isDark(known.site, nowMs) && isUp(known.site, known.field, nowMs))
+    return known
+  const site = simulatedSite(nowMs)
+  const field: Field = simulatedField(site, nowMs, request.hasty ? hastySeconds : simulatedSeconds)
+  const scenario: Scenario = { seed: request.seed, site, field, transients: transientsFor(request, field, nowMs) }
+  await writeDurably(join(folder, `${request.kind}-${nowMs}.json`), Buffer.from(canonicalJson(scenario)))
+  return scenario
+}
+
+function lastScenario(folder: string, kind: string): Scenario | undefined {
+  try {
+    const name = readdirSync(folder)
+      .filter((file) => file.startsWith(`${kind}-`) && file.endsWith('.json'))
+      .sort()
+      .at(-1)
+    return name === undefined ? undefined : (JSON.parse(readFileSync(join(folder, name), 'utf8')) as Scenario)
+  } catch {
+    return undefined
+  }
+}
+
+/** The first appears when the reference is about to be there, then one every few exposures. */
+function transientsFor(request: ObservatoryRequest, field: Field, nowMs: number): Scenario['transients'] {
+  const exposureMs = field.exposureSeconds * request.timeFactor * 1000
+  const { biasFrames, darkFrames, flatFrames } = calibrationOf(request)
+  const frames = biasFrames * 0.2 + darkFrames + flatFrames * 0.4 + referenceFrames
+  const firstAtMs = Math.round(nowMs + (frames + 2) * (exposureMs + 1500))
+  return simulatedTransients(field, firstAtMs, Math.max(8, (4 * exposureMs) / 1000), fieldRadiusDeg(request))
+}
+
+const referenceFrames = 5
+const fieldRadiusDeg = (request: ObservatoryRequest): number =>
+  ((request.kind === 'indi' ? 1024 : request.sizePixels) / 2) * (scaleArcsec / 3600)
+const scaleArcsec = (206.264806 * defaultSensor.pixelMicrometres) / defaultOptics.focalLengthMillimetres
+
+/** Debian's camera has no dark current, no dust and flats that saturate: only a bias tells anything about it. */
+function calibrationOf(request: ObservatoryRequest): Settings['calibration'] {
+  if (request.kind === 'indi') return { biasFrames: 5, darkFrames: 0, flatFrames: 0, flatSeconds: 1 }
+  return { biasFrames: 5, darkFrames: 5, flatFrames: 5, flatSeconds: 2 }
+}
+
+function simulatedSettings(request: ObservatoryRequest, scenario: Scenario): Settings {
+  const { settings, kind } = request
+  const simulated = {
+    gainElectronsPerAdu: defaultSensor.gainElectronsPerAdu,
+    readNoiseElectrons: defaultSensor.readNoiseElectrons,
+    saturationAdu: 58_000,
+    pixelMicrometres: defaultSensor.pixelMicrometres,
+    focalLengthMillimetres: defaultOptics.focalLengthMillimetres,
+  }
+  const debian = {
+    gainElectronsPerAdu: 1,
+    readNoiseElectrons: 3,
+    saturationAdu: 64_000,
+    pixelMicrometres: 5.2,
+    focalLengthMillimetres: 400,
+  }
+  return {
+    ...settings,
+    site: scenario.site,
+    fields: [scenario.field],
+    camera: kind === 'indi' ? debian : simulated,
+    calibration: calibrationOf(request),
+    references: { frames: referenceFrames },
+    catalog: { matchRadiusArcsec: 3 },
+  }
+}
