@@ -78,7 +78,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX detections_by_time ON detections (detected_at_ms, probability, detection_id);
   CREATE INDEX detections_by_state ON detections (state, detected_at_ms, probability, detection_id);
-  CREATE INDEX detections_by_frame ON detections (frame_id, state);
+  CREATE INDEX detections_by_frame ON detections (frame_id, state, detected_at_ms, probability, detection_id);
 
   CREATE TABLE labels (
     label_id INTEGER PRIMARY KEY,
@@ -124,6 +124,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX outbox_waiting ON outbox (destination, urgency, queued_at_ms, event_id, rev, next_attempt_at_ms)
     WHERE state = 'waiting';
+  CREATE INDEX outbox_of_event ON outbox (event_id, destination, next_attempt_at_ms) WHERE state = 'waiting';
   CREATE INDEX outbox_by_state ON outbox (state);
   CREATE INDEX outbox_by_time ON outbox (queued_at_ms, event_id);
   CREATE INDEX outbox_by_detection ON outbox (detection_id, rev);
