@@ -63,7 +63,7 @@ export function giveUpJob(database: Database, jobId: number, reason: string): vo
 /** The oldest waiting job of `stage` whose time has come. */
 export function nextJob(database: Database, stage: StageName, atMs: number): Job | undefined {
   const row = database.get(
-    `SELECT job_id, stage, subject, cause_seq, attempts, not_before_ms FROM jobs
+    `SELECT job_id, stage, subject, cause_seq, attempts, not_before_ms FROM jobs INDEXED BY jobs_waiting
      WHERE state = 'waiting' AND stage = ? AND not_before_ms <= ? ORDER BY job_id LIMIT 1`,
     stage,
     atMs,

@@ -82,7 +82,8 @@ export function readOutboxDue(database: Database, atMs: number, limit: number, d
 
 /** When an event's next waiting row to a destination is due, Unix ms; undefined when none waits. */
 export function nextAttemptAtMs(database: Database, eventId: string, destination: string): number | undefined {
-  const sql = `SELECT min(next_attempt_at_ms) AS n FROM outbox
+  // Without statistics SQLite would walk every waiting row.
+  const sql = `SELECT min(next_attempt_at_ms) AS n FROM outbox INDEXED BY outbox_of_event
     WHERE state = 'waiting' AND event_id = ? AND destination = ?`
   const row = database.get(sql, eventId, destination)
   return typeof row?.n === 'number' ? row.n : undefined
