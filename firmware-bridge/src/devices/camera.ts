@@ -1,4 +1,4 @@
-import type { Failure, Outcome } from './outcome.ts'
+import type { Failure, Outcome } from '../outcome.ts'
 
 export type CameraFrameType = 'light' | 'dark' | 'bias' | 'flat'
 

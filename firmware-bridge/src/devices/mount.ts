@@ -1,4 +1,4 @@
-import type { Outcome } from './outcome.ts'
+import type { Outcome } from '../outcome.ts'
 
 /** The side of the pier that the telescope is on. */
 export type PierSide = 'east' | 'west' | 'unknown'

@@ -1,0 +1,183 @@
+/**
+ * Debian's indiserver, shut in. It has no authentication, binds every interface and dies of one malformed packet
+ * (CVE-2026-71979), so it runs in a network namespace of its own that has nothing but a loopback, and is reached through
+ * a unix socket in a folder that only this user can enter. Its relay (`indiserverRelay.ts`) starts it again when it dies.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../clock.ts'
+import { NightjarError } from '../errors.ts'
+import { connectTcp } from '../wire/tcp.ts'
+import type { Connect } from '../wire/wire.ts'
+
+export interface IndiserverOptions {
+  /** Programs on PATH, or paths of programs, as indiserver takes them. */
+  readonly drivers: readonly string[]
+  readonly clock: Clock
+  readonly env?: Readonly<Record<string, string>>
+  /** Folders that are searched before PATH: a `gsc` of one's own for the CCD simulator. */
+  readonly path?: readonly string[]
+  /** Where drivers save their settings; by default a fresh folder, so that no run inherits from another. */
+  readonly homeFolder?: string
+  readonly onEvent?: (event: IndiserverEvent) => void
+}
+
+export type IndiserverEvent =
+  | { readonly type: 'ready' }
+  | { readonly type: 'died'; readonly reason: string }
+  | { readonly type: 'log'; readonly text: string }
+
+export interface Indiserver extends AsyncDisposable {
+  readonly socketPath: string
+  readonly connect: Connect
+  /** Resolves to why, when the relay itself is gone: the server will not come back. */
+  readonly ended: Promise<string>
+  /** The last lines that the server and its drivers wrote. */
+  log(): readonly string[]
+}
+
+/** How far behind a client may be: one 61-megapixel frame is 122 MB and indiserver's default is 128. */
+const clientQueueMegabytes = 1000
+/** How often a crashed driver is started again. */
+const driverRestarts = 1000
+const readyMs = 15_000
+const stopMs = 2_000
+const mostLogLines = 200
+const relay = fileURLToPath(new URL('./indiserverRelay.ts', import.meta.url))
+
+/** Starts the server and resolves when it takes connections. Throws `indi/missing`, `indi/namespace` or `indi/start`. */
+export async function startIndiserver(options: IndiserverOptions): Promise<Indiserver> {
+  const { clock } = options
+  const searched = [...(options.path ?? []), process.env['PATH'] ?? ''].join(delimiter)
+  requirePrograms(searched, options.drivers)
+  const folder = mkdtempSync(join(tmpdir(), 'nightjar-indi-'))
+  const home = options.homeFolder ?? join(folder, 'home')
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const socketPath = join(folder, 'indi.sock')
+  const command = ['indiserver', '-m', `${clientQueueMegabytes}`, '-r', `${driverRestarts}`, ...options.drivers]
+  const child = spawn(
+    'unshare',
+    [
+      ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']),
+      '--net',
+      process.execPath,
+      relay,
+      JSON.stringify({ socketPath, command }),
+    ],
+    {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env, PATH: searched, HOME: home },
+    },
+  )
+  const lines: string[] = []
+  const ready = Promise.withResolvers<void>()
+  const ended = watch(child, lines, (event) => {
+    if (event.type === 'ready') ready.resolve()
+    options.onEvent?.(event)
+  })
+  const stop = async (): Promise<void> => {
+    await killGroup(child, clock, ended)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await inTime(clock, readyMs, ready.promise, ended)
+  } catch (error) {
+    await stop()
+    throw startError(error, lines)
+  }
+  return {
+    socketPath,
+    connect: connectTcp({ path: socketPath }),
+    ended,
+    log: () => lines,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+function requirePrograms(path: string, drivers: readonly string[]): void {
+  const packages: Readonly<Record<string, string>> = { unshare: 'util-linux', ip: 'iproute2' }
+  for (const program of ['unshare', 'ip', 'indiserver', ...drivers]) {
+    if (isProgram(path, program)) continue
+    const from = packages[program] ?? 'indi-bin'
+    throw new NightjarError('indi/missing', `${program} is not installed: apt-get install ${from}`)
+  }
+}
+
+function isProgram(path: string, program: string): boolean {
+  const places = program.includes('/') ? [program] : path.split(delimiter).map((folder) => join(folder, program))
+  return places.some((place) => {
+    try {
+      accessSync(place, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Turns the relay's lines into events; resolves when the relay has gone. */
+function watch(child: ChildProcess, lines: string[], tell: (event: IndiserverEvent) => void): Promise<string> {
+  const log = (text: string): void => {
+    lines.push(text)
+    if (lines.length > mostLogLines) lines.shift()
+    tell({ type: 'log', text })
+  }
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    if (line === 'ready') tell({ type: 'ready' })
+    else if (line.startsWith('died ')) tell({ type: 'died', reason: line.slice(5) })
+    else log(line)
+  })
+  createInterface({ input: child.stderr! }).on('line', log)
+  // The pipe breaks when the relay dies; that is told by its exit.
+  child.stdin!.on('error', () => undefined)
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(`the relay ended (${signal ?? `exit ${code}`})`))
+  })
+}
+
+async function inTime(clock: Clock, ms: number, ready: Promise<void>, ended: Promise<string>): Promise<void> {
+  const settled = new AbortController()
+  const late = clock.sleep(ms, settled.signal).then(() => Promise.reject(new Error(`not ready within ${ms / 1000} s`)))
+  late.catch(() => undefined)
+  const gone = ended.then((reason) => Promise.reject(new Error(reason)))
+  gone.catch(() => undefined)
+  try {
+    await Promise.race([ready, late, gone])
+  } finally {
+    settled.abort()
+  }
+}
+
+function startError(error: unknown, lines: readonly string[]): NightjarError {
+  const said = lines.slice(-5).join('; ')
+  if (/unshare.*(not permitted|denied)/i.test(said)) {
+    const fix = 'allow user namespaces (sysctl kernel.unprivileged_userns_clone=1) or run as root'
+    return new NightjarError('indi/namespace', `no network namespace of its own for indiserver: ${said}; ${fix}`)
+  }
+  const reason = error instanceof Error ? error.message : String(error)
+  return new NightjarError('indi/start', `indiserver did not start: ${reason}${said ? `; it said: ${said}` : ''}`)
+}
+
+/** The relay, the server and its drivers are one process group. */
+async function killGroup(child: ChildProcess, clock: Clock, ended: Promise<string>): Promise<void> {
+  if (child.pid === undefined) return
+  const send = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-child.pid!, signal)
+    } catch {
+      // Nobody is left.
+    }
+  }
+  send('SIGTERM')
+  const waited = new AbortController()
+  await Promise.race([ended, clock.sleep(stopMs, waited.signal).catch(() => undefined)])
+  waited.abort()
+  send('SIGKILL')
+  await ended
+}

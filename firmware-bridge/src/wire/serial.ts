@@ -1,0 +1,83 @@
+import type { SerialPort } from 'serialport'
+import { NightjarError } from '../errors.ts'
+import type { Connect, Wire, WireHandlers } from './wire.ts'
+
+export interface SerialOptions {
+  /** `/dev/serial/by-id/...` survives replugging; `/dev/ttyUSB0` may become another device. */
+  readonly path: string
+  readonly baudRate: number
+}
+
+/** Opens a serial port, 8N1, locked. The binding is loaded at the first use: a machine without serial ports needs none. */
+export function connectSerial({ path, baudRate }: SerialOptions): Connect {
+  const name = `serial ${path}`
+  return async (handlers, signal) => {
+    const { SerialPort } = await import('serialport')
+    const port = new SerialPort({ path, baudRate, autoOpen: false })
+    await new Promise<void>((resolve, reject) => {
+      port.open((error) => {
+        if (error) reject(new NightjarError('wire/connect', `${name}: ${advice(error.message)}`, { cause: error }))
+        else resolve()
+      })
+    })
+    if (signal?.aborted) {
+      port.close()
+      throw signal.reason
+    }
+    return serialWire(port, name, handlers)
+  }
+}
+
+function advice(message: string): string {
+  if (/Permission denied|cannot open.*denied/i.test(message)) return `${message}; add the user to the group dialout`
+  if (/lock port|busy/i.test(message)) return `${message}; another program has the port open`
+  if (/No such file/i.test(message)) return `${message}; is the cable plugged in?`
+  return message
+}
+
+/**
+ * serialport never calls back for a write after a hang-up, and may emit `close` twice (both measured), so pending writes
+ * are settled here and the end is told once.
+ */
+function serialWire(port: SerialPort, name: string, handlers: WireHandlers): Wire {
+  let closed = false
+  const pending = new Set<(error: Error) => void>()
+  const end = (reason: string): void => {
+    if (closed) return
+    closed = true
+    for (const reject of pending) reject(new NightjarError('wire/closed', `${name}: ${reason}`))
+    pending.clear()
+    handlers.onClose(reason)
+  }
+  port.on('data', (bytes: Buffer) => closed || handlers.onBytes(bytes))
+  port.on('error', (error: Error) => end(error.message))
+  port.on('close', (error?: Error | null) => end(error ? 'the device was unplugged' : 'closed'))
+  return {
+    name,
+    write(bytes) {
+      return new Promise((resolve, reject) => {
+        if (closed || !port.isOpen) return reject(new NightjarError('wire/closed', `${name}: the wire is closed`))
+        pending.add(reject)
+        port.write(Buffer.from(bytes), (error) => {
+          pending.delete(reject)
+          if (error) reject(new NightjarError('wire/closed', `${name}: ${error.message}`, { cause: error }))
+          else resolve()
+        })
+      })
+    },
+    pause: () => void port.pause(),
+    resume: () => void port.resume(),
+    close() {
+      return new Promise((resolve) => {
+        if (!port.isOpen) {
+          end('closed')
+          return resolve()
+        }
+        port.close(() => {
+          end('closed')
+          resolve()
+        })
+      })
+    },
+  }
+}
