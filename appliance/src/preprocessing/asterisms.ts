@@ -25,7 +25,8 @@ export function trianglesOf(x: Float64Array, y: Float64Array, stars: number, lea
   const longest = new Float64Array(most)
   const turn = new Int8Array(most)
   let count = 0
-  const side = (i: number, j: number): number => Math.hypot(x[i]! - x[j]!, y[i]! - y[j]!)
+  // Math.hypot guards against overflow and is slow.
+  const side = (i: number, j: number): number => Math.sqrt((x[i]! - x[j]!) ** 2 + (y[i]! - y[j]!) ** 2)
   for (let i = 0; i < stars; i++) {
     for (let j = i + 1; j < stars; j++) {
       const ij = side(i, j)
@@ -38,7 +39,9 @@ export function trianglesOf(x: Float64Array, y: Float64Array, stars: number, lea
         const middle = lb / la
         const short = lc / la
         if (la < least || middle > mostAlike || short > mostAlike * middle || short < flattest) continue
-        corners.set([a, b, c], 3 * count)
+        corners[3 * count] = a
+        corners[3 * count + 1] = b
+        corners[3 * count + 2] = c
         ratios[2 * count] = middle
         ratios[2 * count + 1] = short
         longest[count] = la

@@ -33,13 +33,9 @@ export class SkyPatch {
     })
   }
 
-  /** At most `most` tiles. */
-  *tiles(most: number): Generator<Tile> {
-    let made = 0
-    for (const { raDeg, decDeg } of this.#centres()) {
-      if (made++ >= most) return
-      yield this.#tile(raDeg, decDeg)
-    }
+  /** Tiles number `from` to `to`, counted from the nearest to the hint. */
+  *tiles(from: number, to: number): Generator<Tile> {
+    for (const { raDeg, decDeg } of this.#centres().slice(from, to)) yield this.#tile(raDeg, decDeg)
   }
 
   /** Whether a solution lies where the hint said. */

@@ -54,10 +54,10 @@ export type Solution =
 
 /** How many stars of each side make triangles, from quick to thorough. */
 const depths = [
-  { image: 12, catalogue: 16, tiles: 25 },
-  { image: 12, catalogue: 16, tiles: 400 },
-  { image: 24, catalogue: 32, tiles: 120 },
-  { image: 36, catalogue: 50, tiles: 9 },
+  { image: 12, catalogue: 16, fromTile: 0, toTile: 25 },
+  { image: 12, catalogue: 16, fromTile: 25, toTile: 400 },
+  { image: 24, catalogue: 32, fromTile: 0, toTile: 120 },
+  { image: 36, catalogue: 50, fromTile: 0, toTile: 9 },
 ] as const
 const leastStars = 6
 /** Bounds the whole search: proposals looked at, and those that are fitted. */
@@ -169,7 +169,7 @@ function searchPatch(
   const { stars, width, height } = search
   const used = Math.min(depth.image, stars.x.length)
   const index = new TriangleIndex(trianglesOf(stars.x, stars.y, used, 0.1 * Math.min(width, height)))
-  for (const tile of patch.tiles(depth.tiles)) {
+  for (const tile of patch.tiles(depth.fromTile, depth.toTile)) {
     const solution = searchTile(search, patch, tile, index, range, depth.catalogue)
     if (solution) return solution
     if (search.proposals >= mostProposals || search.fits >= mostFits) return undefined
@@ -205,16 +205,15 @@ function searchTile(
   let solution: Solution | undefined
   const parity = search.hint.parity
   for (let t = 0; t < sky.count && !solution; t++) {
-    index.similar(sky.ratios[2 * t]!, sky.ratios[2 * t + 1]!, 0.008, (s) => {
+    const tolerance = ratioTolerance(sky.longest[t]! / Math.sqrt(range.from * range.to))
+    index.similar(sky.ratios[2 * t]!, sky.ratios[2 * t + 1]!, tolerance, (s) => {
       const scale = sky.longest[t]! / triangles.longest[s]!
       if (scale < range.from || scale > range.to) return false
       const sameTurn = sky.turn[t]! === triangles.turn[s]!
       // On the plane East is +xi, so a frame that shows the sky as it is seen turns the other way.
       if (parity !== undefined && sameTurn === (parity === 1)) return false
       if (++search.proposals > mostProposals) return true
-      const corners = [3 * s, 3 * s + 1, 3 * s + 2].map((at) => triangles.corners[at]!)
-      const stars = [3 * t, 3 * t + 1, 3 * t + 2].map((at) => sky.corners[at]!)
-      const guess = similarityOf(search.stars, corners, tile, stars, sameTurn ? 1 : -1)
+      const guess = similarityOf(search.stars, triangles.corners, 3 * s, tile, sky.corners, 3 * t, sameTurn ? 1 : -1)
       if (!confirmed(search, guess, tile, grid, density)) return false
       if (++search.fits > mostFits) return true
       solution = finish(search, patch, tile, guess)
@@ -225,27 +224,34 @@ function searchTile(
   return solution
 }
 
+/** How far side ratios may differ: a pixel and a half of a side, and what a lens bends. */
+function ratioTolerance(longestPixels: number): number {
+  return Math.min(0.008, 0.003 + 1.5 / longestPixels)
+}
+
 /** Least squares for three pairs: a rotation, a scale and a shift. */
 function similarityOf(
   stars: Stars,
-  corners: readonly number[],
+  corners: Uint16Array,
+  firstCorner: number,
   tile: Tile,
-  catalogued: readonly number[],
+  catalogued: Uint16Array,
+  firstCatalogued: number,
   handed: 1 | -1,
 ): Similarity {
   let [mx, my, mxi, meta] = [0, 0, 0, 0]
   for (let k = 0; k < 3; k++) {
-    mx += stars.x[corners[k]!]! / 3
-    my += (handed * stars.y[corners[k]!]!) / 3
-    mxi += tile.xi[catalogued[k]!]! / 3
-    meta += tile.eta[catalogued[k]!]! / 3
+    mx += stars.x[corners[firstCorner + k]!]! / 3
+    my += (handed * stars.y[corners[firstCorner + k]!]!) / 3
+    mxi += tile.xi[catalogued[firstCatalogued + k]!]! / 3
+    meta += tile.eta[catalogued[firstCatalogued + k]!]! / 3
   }
   let [dot, cross, norm] = [0, 0, 0]
   for (let k = 0; k < 3; k++) {
-    const x = stars.x[corners[k]!]! - mx
-    const y = handed * stars.y[corners[k]!]! - my
-    const xi = tile.xi[catalogued[k]!]! - mxi
-    const eta = tile.eta[catalogued[k]!]! - meta
+    const x = stars.x[corners[firstCorner + k]!]! - mx
+    const y = handed * stars.y[corners[firstCorner + k]!]! - my
+    const xi = tile.xi[catalogued[firstCatalogued + k]!]! - mxi
+    const eta = tile.eta[catalogued[firstCatalogued + k]!]! - meta
     dot += x * xi + y * eta
     cross += x * eta - y * xi
     norm += x * x + y * y
@@ -272,8 +278,8 @@ function confirmed(search: Search, guess: Similarity, tile: Tile, grid: PointGri
     if (x < 0 || y < 0 || x > width - 1 || y > height - 1) continue
     inside++
     if (grid.nearest(x, y, radius) >= 0) agreeing++
-    // Hopeless guesses are dropped early.
-    if (inside === 12 && agreeing < 4) return false
+    // Hopeless guesses are dropped early; the triangle's own stars agree in any case.
+    if ((inside === 8 && agreeing < 4) || (inside === 16 && agreeing < 6)) return false
   }
   if (agreeing < 5) return false
   const share = Math.min(0.5, density * Math.PI * radius * radius)
