@@ -112,8 +112,8 @@ export function formatDocument(rows: readonly BenchRow[], machine: string): stri
   return `# Benchmarks
 
 Made by \`scripts/bench --write-docs\` on ${machine}.
-Each value is the median of n runs; a peer ran in the same call on the same machine, and ratio is value / peer value, so that
-below 1 Nightjar is the quicker or smaller one. A peer that was not installed is named with the command that installs it.
+Each value is the median of n runs; a peer ran in the same call on the same machine, and ratio is value / peer value: of times and
+sizes less is better, of rates (1/s, MB/s) more. A peer that was not installed is named with the command that installs it.
 
 ${line(headings)}${line(rule)}${rows.map((row) => line(cellsOf(row))).join('')}`
 }
