@@ -133,6 +133,7 @@ async function realFrame(world: GscWorld, name: string): Promise<Uint16Array> {
     say(switchOn('CONNECTION', 'CONNECT'))
     await until((message) => message.type === 'def' && message.name === 'EQUATORIAL_PE')
     say(numbers('SCOPE_INFO', { FOCAL_LENGTH: 400, APERTURE: 100 }))
+    // Of date: the driver asks gsc for RA 56.345, Dec 24.016 (J2000) in 2026.
     say(numbers('EQUATORIAL_PE', { RA_PE: 56.75 / 15, DEC_PE: 24.1 }))
     say({ type: 'enableBLOB', device, name: 'CCD1', policy: 'Also' })
     say(numbers('CCD_EXPOSURE', { CCD_EXPOSURE_VALUE: 1 }))
@@ -156,8 +157,9 @@ function fitsPixels(bytes: Uint8Array): Uint16Array {
 describe.skipIf(!installed)("Debian's camera simulator with our gsc", () => {
   it('shows the stars, and one more star after a transient has appeared', async () => {
     const nowMs = systemClock.now()
-    const before = await realFrame({ seed: 7, transients: { ...transients, epochMs: nowMs + 1e9 } }, 'before')
-    const after = await realFrame({ seed: 7, transients: { ...transients, epochMs: nowMs } }, 'after')
+    const centre = { ...transients, raDeg: 56.345, decDeg: 24.016 }
+    const before = await realFrame({ seed: 7, transients: { ...centre, epochMs: nowMs + 1e9 } }, 'before')
+    const after = await realFrame({ seed: 7, transients: { ...centre, epochMs: nowMs } }, 'after')
     // The driver's noise is uniform over 10 ADU.
     const stars = before.reduce((count, value) => count + (value > 200 ? 1 : 0), 0)
     expect(stars).toBeGreaterThan(50)
