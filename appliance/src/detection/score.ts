@@ -34,14 +34,18 @@ function penalties(candidate: Judged): readonly Penalty[] {
   const significant = Math.max(4, Math.abs(f('scorr')))
   const onStar = f('starPixels') < 0.8 * f('fwhmPixels')
   // The photon noise of a bright star is in S_corr; errors of its PSF and of the flat field are not.
-  const starError = onStar ? 5 * beyond(0.08, Math.abs(f('starRatio'))) / 0.08 : 0
+  const starError = onStar ? (5 * beyond(0.08, Math.abs(f('starRatio')))) / 0.08 : 0
   return [
     { name: 'shape', amount: 1.5 * beyond(Math.min(8, f('chi2')), 1.6) + (f('fitted') === 0 ? 5 : 0) },
-    { name: 'shape', amount: 1.2 * beyond(f('areaRatio'), 2.2 + 3 / significant) + 2 * beyond(0.25, f('areaRatio')) * 4 },
+    {
+      name: 'shape',
+      amount: 1.2 * beyond(f('areaRatio'), 2.2 + 3 / significant) + 2 * beyond(0.25, f('areaRatio')) * 4,
+    },
     { name: 'sharp', amount: 2 * beyond(f('sharpness'), 2.1 + 12 / significant) },
     { name: 'dipole', amount: 7 * beyond(f('dipoleRatio'), 0.28 + 1.8 / significant) + 12 * f('negativeShare') },
     { name: 'mask', amount: 10 * f('maskFraction') + 0.4 * beyond(14, f('saturatedPixels')) },
     { name: 'star', amount: starError },
+    { name: 'star', amount: 8 * beyond(0.4, f('wingRatio')) },
     { name: 'streak', amount: 1.5 * beyond(f('elongation'), 1.8 + 5 / significant) },
     { name: 'negative', amount: f('scorr') < 0 ? 2.5 : 0 },
   ]

@@ -112,12 +112,15 @@ class Tools {
     this.#grid = new StarGrid(input.stars, input.scienceMask, 32)
   }
 
-  /** Off the border and not on a pixel without a value. */
+  /** Off the border, with a value in both frames; what saturates the reference already cannot be seen to change. */
   usable({ x, y }: Region): boolean {
     const { scorr } = this.#input.zogy
     const edge = this.#input.edgePixels
     if (x < edge || y < edge || x >= scorr.width - edge || y >= scorr.height - edge) return false
-    return (this.#bits(x, y) & MaskFlag.noData) === 0
+    if ((this.#bits(x, y) & MaskFlag.noData) !== 0) return false
+    const { referenceMask } = this.#input
+    const known = referenceMask.data[y * referenceMask.width + x]!
+    return (known & (MaskFlag.saturated | MaskFlag.bloom)) === 0
   }
 
   #bits(x: number, y: number): number {
@@ -183,6 +186,7 @@ class Tools {
       peakSnr: this.#directDifference(region.x, region.y) / scienceRmsAdu,
       maskFraction: this.#maskFraction(region, Math.max(2, fwhmPixels)),
       saturatedPixels: this.#distanceTo(region, MaskFlag.saturated | MaskFlag.bloom, 20),
+      wingRatio: this.#wingRatio(region, fluxAdu),
       starPixels: star.distance,
       hostRatio: fluxAdu / Math.max(Math.abs(host), Math.abs(errorAdu)),
       starRatio: star.fluxAdu > 0 ? Math.abs(fluxAdu) / star.fluxAdu : 99,
@@ -280,6 +284,22 @@ class Tools {
       }
     }
     return nearest
+  }
+
+  /** |flux| ÷ what the wings of the stars around (not at the place itself) shed into the PSF's area there; at most 99. */
+  #wingRatio({ x, y }: Region, fluxAdu: number): number {
+    const spline = this.#input.sciencePsfAt(x, y)
+    const half = (spline.size - 1) / 2
+    let wings = 0
+    for (const index of this.#grid.within(x, y, half)) {
+      const star = this.#input.stars[index]!
+      const distance = Math.hypot(star.x - x, star.y - y)
+      if (distance > 0.8 * this.#input.fwhmPixels)
+        wings += star.fluxAdu * Math.max(1e-6, spline.at(half + distance, half))
+    }
+    // About 1/Σ P²: 35 px at FWHM 3.
+    const area = 4 * this.#input.fwhmPixels ** 2
+    return Math.min(99, Math.abs(fluxAdu) / Math.max(1e-9, wings * area))
   }
 
   #nearestStar({ x, y }: Region): { distance: number; fluxAdu: number } {

@@ -5,7 +5,7 @@ import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
-import { median } from './robust.ts'
+import { stellarFwhm } from './starWidth.ts'
 import { replaceSpoilt } from './warp.ts'
 
 /** A frame ready for differencing: sky subtracted, pixels without a value replaced, stars measured. */
@@ -17,7 +17,7 @@ export interface Prepared {
   readonly rmsAdu: number
   readonly levelAdu: number
   readonly stars: readonly Star[]
-  /** Median of clean stars; NaN without any. */
+  /** Of the stars, not the galaxies; NaN without any. */
   readonly fwhmPixels: number
   /** Where pixels were taken as saturated, when the frame itself did not say. */
   readonly saturateAdu: number | undefined
@@ -28,6 +28,11 @@ export interface PrepareOptions {
   readonly saturateAdu?: number | undefined
 }
 
+/** Side of a background cell: 64 px, less where the frame is too small for three of them. */
+export function meshFor({ width, height }: { readonly width: number; readonly height: number }): number {
+  return Math.max(16, Math.min(64, Math.floor(Math.min(width, height) / 3)))
+}
+
 /** Allocates its planes from `compute`. */
 export function prepare(compute: Compute, frame: Frame, options: PrepareOptions = {}): Prepared {
   const { width, height } = frame
@@ -36,8 +41,8 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
   mask.data.set(frame.mask.data)
   const saturateAdu = options.saturateAdu ?? pileUp(frame)
   if (saturateAdu !== undefined) markSaturated(frame.science, mask, saturateAdu)
-  const meshPixels = Math.min(width, height) < 400 ? 32 : 64
-  const background = measureBackground(compute, frame.science, mask, { meshPixels })
+  const background = measureBackground(compute, frame.science, mask, { meshPixels: meshFor(frame) })
+  limitDepth(background.rms, frame.science)
   const stars = measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 })
   const { level } = background
   for (let i = 0; i < plane.data.length; i++) plane.data[i] = frame.science.data[i]! - level.data[i]!
@@ -46,12 +51,20 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
     plane,
     mask,
     rms: background.rms,
-    rmsAdu: background.globalRmsAdu,
+    rmsAdu: Math.max(background.globalRmsAdu, background.rms.data[0]! * 1e-3),
     levelAdu: background.globalLevelAdu,
     stars,
-    fwhmPixels: median(stars.filter((star) => star.flags === 0 && star.snr > 15).map((star) => star.fwhmPixels)),
+    fwhmPixels: stellarFwhm(stars.filter((star) => star.flags === 0 && star.snr > 15)),
     saturateAdu,
   }
+}
+
+/** A simulated frame may have no noise at all; a hundred-thousandth of its highest pixel keeps the arithmetic sound. */
+function limitDepth(rms: Plane, science: Plane): void {
+  let highest = 0
+  for (let i = 0; i < science.data.length; i++) if (science.data[i]! > highest) highest = science.data[i]!
+  const least = Math.fround(1e-5 * Math.min(highest, 1e30))
+  for (let i = 0; i < rms.data.length; i++) if (rms.data[i]! < least) rms.data[i] = least
 }
 
 /** Stars whose position can be trusted for a match; all of them when hardly any can. */
@@ -82,7 +95,7 @@ function pileUp({ science, mask }: Frame): number | undefined {
       count = 1
     } else if (value === highest) count++
   }
-  return count >= 4 && highest > 100 ? 0.98 * highest : undefined
+  return count >= 4 && highest > 100 && Number.isInteger(highest) ? 0.98 * highest : undefined
 }
 
 function markSaturated(science: Plane, mask: MaskPlane, level: number): void {

@@ -4,6 +4,7 @@ import { median, robustSigma, solveLinear } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { fitStar } from './starFit.ts'
 import { StarGrid } from './starGrid.ts'
+import { stellarFwhm } from './starWidth.ts'
 
 /**
  * The point spread function of a frame, measured from its stars on the pixel grid: a Moffat profile fitted to their mean,
@@ -49,28 +50,44 @@ export interface PsfInput {
   readonly degree?: 0 | 1 | 2
 }
 
-/** Below this many stars the Moffat profile is used alone. */
+/** With fewer stars the Moffat profile is used alone, unless three or more are bright enough to show its faults. */
 export const fewestEmpiricalStars = 8
+const brightSnr = 300
+
+function supportsEmpirical(stars: readonly PsfStar[]): boolean {
+  if (stars.length >= fewestEmpiricalStars) return true
+  return stars.filter((star) => star.snr > brightSnr).length >= 3
+}
 const mostStars = 120
 
 /** Half the side of a PSF stamp that holds 99.7 % of a Moffat profile of this width. */
 export function psfRadius(fwhmPixels: number): number {
-  return Math.max(8, Math.min(25, Math.ceil(4 * fwhmPixels)))
+  return Math.max(10, Math.min(30, Math.ceil(5.5 * fwhmPixels)))
 }
 
 /** Measures the PSF. With no usable star at all: a round Moffat profile of the median star's width, or of 3 px. */
 export function measurePsf(input: PsfInput): PsfModel {
   const size = 2 * input.radius + 1
   const stars = selectPsfStars(input)
-  const widths = (stars.length > 0 ? stars : input.stars).map((star) => star.fwhmPixels)
-  const guess: MoffatShape = { fwhmPixels: clampWidth(median(widths)), e1: 0, e2: 0, beta: 3 }
-  if (stars.length === 0) return constantPsf(moffatBase(guess, size), size, guess, 0, 'moffat')
+  const width = stellarFwhm(stars.length > 0 ? stars : input.stars)
+  const guess: MoffatShape = { fwhmPixels: clampWidth(width), e1: 0, e2: 0, beta: 3 }
+  if (stars.length === 0) return constantPsf(moffatBase(guess, size), size, guess, 0)
+  const radius = Math.max(7, Math.min(input.radius, Math.ceil(3 * guess.fwhmPixels) + 1))
+  const core: Core = { ...input, radius, size: 2 * radius + 1, outerSize: size }
   const grid = new StarGrid(input.stars, input.plane, 32)
-  const cuts = stars.map((star) => cutStar(input, star, grid))
-  const shape = meanShape(input, cuts, guess, size)
-  const base = moffatBase(shape, size)
-  if (cuts.length < fewestEmpiricalStars) return constantPsf(base, size, shape, cuts.length, 'moffat')
-  return empiricalPsf(input, cuts, base, shape, size)
+  const cuts = stars.map((star) => cutStar(core, star, grid))
+  const shape = meanShape(core, cuts, guess)
+  if (!supportsEmpirical(stars)) return constantPsf(moffatBase(shape, size), size, shape, cuts.length)
+  return empiricalPsf(core, cuts, shape)
+}
+
+/**
+ * The stars are compared within three FWHM of their centres, where they say more than the profile does; the wings beyond
+ * are the profile's.
+ */
+interface Core extends PsfInput {
+  readonly size: number
+  readonly outerSize: number
 }
 
 function clampWidth(fwhm: number): number {
@@ -81,9 +98,10 @@ function clampWidth(fwhm: number): number {
 export function selectPsfStars({ plane, mask, stars, radius }: PsfInput): PsfStar[] {
   const bright = stars.filter((star) => star.snr >= 20 && star.fluxAdu > 0)
   const pool = bright.length >= 12 ? bright : stars.filter((star) => star.snr >= 8 && star.fluxAdu > 0)
-  const width = median(pool.map((star) => star.fwhmPixels))
-  const spread = Math.max(0.08 * width, robustSigma(pool.map((star) => star.fwhmPixels)))
-  const roundest = median(pool.map((star) => star.ellipticity))
+  const width = stellarFwhm(pool)
+  const locus = pool.filter((star) => Math.abs(star.fwhmPixels - width) < 0.25 * width)
+  const spread = Math.max(0.05 * width, robustSigma(locus.map((star) => star.fwhmPixels)))
+  const roundest = median(locus.map((star) => star.ellipticity))
   const grid = new StarGrid(stars, plane, 32)
   const good = pool.filter(
     (star) =>
@@ -158,13 +176,14 @@ function hide(use: Uint8Array, size: number, other: PsfStar, x: number, y: numbe
 }
 
 /** Moffat profile of the stars' mean, each moved to the centre of a pixel by its centroid. */
-function meanShape(input: PsfInput, cuts: readonly Cut[], guess: MoffatShape, size: number): MoffatShape {
+function meanShape(core: Core, cuts: readonly Cut[], guess: MoffatShape): MoffatShape {
+  const { size } = core
   const best = cuts.slice(0, 60)
   let shape = guess
   for (let round = 0; round < 2; round++) {
-    const model = new StampSpline(moffatBase(shape, size), size)
+    const model = new StampSpline(coreOf(moffatBase(shape, core.outerSize), core), size)
     const stack = best
-      .map((cut) => placed(input, cut, model))
+      .map((cut) => placed(core, cut, model))
       .filter((star) => star !== undefined)
       .map((star) => centred(overFlux(star), size, star.dx, star.dy))
     if (stack.length === 0) return shape
@@ -251,39 +270,41 @@ function basisOf(degree: 0 | 1 | 2, u: number, v: number): readonly number[] {
   return degree === 1 ? [1, u, v] : [1, u, v, u * u, u * v, v * v]
 }
 
-function empiricalPsf(
-  input: PsfInput,
-  cuts: readonly Cut[],
-  base: Float64Array,
-  shape: MoffatShape,
-  size: number,
-): PsfModel {
+/** The middle of a stamp of the outer size. */
+function coreOf(outer: Float64Array, { size, outerSize }: Core): Float64Array {
+  const edge = (outerSize - size) / 2
+  return Float64Array.from({ length: size * size }, (_, k) => {
+    return outer[(Math.floor(k / size) + edge) * outerSize + (k % size) + edge]!
+  })
+}
+
+function empiricalPsf(core: Core, cuts: readonly Cut[], shape: MoffatShape): PsfModel {
+  const { size, outerSize } = core
   const supported = cuts.length >= 60 ? 2 : cuts.length >= 20 ? 1 : 0
-  const degree = Math.min(supported, input.degree ?? 2) as 0 | 1 | 2
-  const window = taper(size, 0.6)
-  const { width, height } = input.plane
+  const degree = Math.min(supported, core.degree ?? 2) as 0 | 1 | 2
+  const window = taper(size, 0.8)
+  const { width, height } = core.plane
   const place = (x: number, y: number): readonly number[] =>
     basisOf(degree, (2 * x) / Math.max(1, width - 1) - 1, (2 * y) / Math.max(1, height - 1) - 1)
-  let terms: readonly Float64Array[] = [base]
+  let wings = moffatBase(shape, outerSize)
+  let terms: readonly Float64Array[] = [coreOf(wings, core)]
   let used = 0
   for (let round = 0; round < 3; round++) {
     const model = new PolynomialPsf(terms, degree, size, place)
-    const stars = cuts.map((cut) => placed(input, cut, model.splineAt(cut.cx, cut.cy))).filter((s) => s !== undefined)
+    const stars = cuts.map((cut) => placed(core, cut, model.splineAt(cut.cx, cut.cy))).filter((s) => s !== undefined)
     used = stars.length
     const residuals = stars.map((star) => residualOf(star, model.splineAt(star.cut.cx, star.cut.cy), size))
     const design = stars.map(({ cut }) => place(cut.cx, cut.cy))
-    const weights = stars.map(({ flux }) => 1 / (0.0004 + (input.rmsAdu / flux) ** 2 / 0.003))
+    const weights = stars.map(({ flux }) => 1 / (0.0004 + (core.rmsAdu / flux) ** 2 / 0.003))
     const change = fitPixels(residuals, design, weights, size * size)
     terms = change.map((term, k) => term.map((v, i) => (terms[k]?.[i] ?? 0) + v * window[i]!))
-    terms = recentred(terms, degree, size, place, input)
+    const off = windowedCentroid(new PolynomialPsf(terms, degree, size, place).stampAt(width / 2, height / 2), size)
+    terms = terms.map((term) => centred(term, size, off.dx, off.dy))
+    wings = centred(wings, outerSize, off.dx, off.dy)
   }
-  return Object.assign(new PolynomialPsf(terms, degree, size, place), {
-    kind: 'empirical' as const,
-    degree,
-    stars: used,
-    shape,
-    fwhmPixels: stampFwhm(new PolynomialPsf(terms, degree, size, place).stampAt(width / 2, height / 2), size),
-  })
+  const model = new PolynomialPsf(terms, degree, size, place, { stamp: wings, size: outerSize })
+  const fwhmPixels = stampFwhm(model.stampAt(width / 2, height / 2), outerSize)
+  return Object.assign(model, { kind: 'empirical' as const, degree, stars: used, shape, fwhmPixels })
 }
 
 /** What the model leaves of a star of flux 1, moved to the middle; 0 where a pixel may not be used. */
@@ -336,24 +357,6 @@ function solvePixel(
   return solveLinear(matrix, right)
 }
 
-/** Moves all terms by the windowed centroid of the PSF in the middle of the frame, so that it is centred to 0.001 px. */
-function recentred(
-  terms: readonly Float64Array[],
-  degree: 0 | 1 | 2,
-  size: number,
-  place: (x: number, y: number) => readonly number[],
-  input: PsfInput,
-): readonly Float64Array[] {
-  let moved = terms
-  for (let round = 0; round < 3; round++) {
-    const middle = new PolynomialPsf(moved, degree, size, place).stampAt(input.plane.width / 2, input.plane.height / 2)
-    const { dx, dy } = windowedCentroid(middle, size)
-    if (Math.hypot(dx, dy) < 0.001) break
-    moved = moved.map((term) => centred(term, size, dx, dy))
-  }
-  return moved
-}
-
 /** Centroid under a round Gaussian of the PSF's own width, from the middle of the stamp. */
 export function windowedCentroid(stamp: ArrayLike<number>, size: number): { readonly dx: number; readonly dy: number } {
   const half = (size - 1) / 2
@@ -396,32 +399,53 @@ export function stampFwhm(stamp: ArrayLike<number>, size: number): number {
 /** The frame is divided into cells × cells; within each one spline serves. */
 const cells = 8
 
+/** What surrounds the core: a stamp whose middle the core replaces, and that is normalised with it. */
+interface Wings {
+  readonly stamp: Float64Array
+  readonly size: number
+}
+
 class PolynomialPsf {
   readonly size: number
+  readonly #coreSize: number
   readonly #terms: readonly Float64Array[]
   readonly #place: (x: number, y: number) => readonly number[]
   readonly #kept = new Map<string, StampSpline>()
   readonly #degree: number
+  readonly #wings: Wings | undefined
 
   constructor(
     terms: readonly Float64Array[],
     degree: number,
-    size: number,
+    coreSize: number,
     place: (x: number, y: number) => readonly number[],
+    wings?: Wings,
   ) {
     this.#terms = terms
-    this.size = size
+    this.#coreSize = coreSize
+    this.size = wings?.size ?? coreSize
     this.#place = place
     this.#degree = degree
+    this.#wings = wings
   }
 
   stampAt(x: number, y: number): Float64Array {
+    const core = this.#coreAt(x, y)
+    if (!this.#wings) return core
+    const n = this.#coreSize
+    const edge = (this.size - n) / 2
+    const stamp = this.#wings.stamp.slice()
+    for (let k = 0; k < core.length; k++) stamp[(Math.floor(k / n) + edge) * this.size + (k % n) + edge] = core[k]!
+    return normalised(stamp)
+  }
+
+  #coreAt(x: number, y: number): Float64Array {
     const basis = this.#place(x, y)
-    const stamp = new Float64Array(this.size * this.size)
+    const stamp = new Float64Array(this.#coreSize * this.#coreSize)
     this.#terms.forEach((term, k) => {
       for (let i = 0; i < stamp.length; i++) stamp[i]! += basis[k]! * term[i]!
     })
-    return normalised(stamp)
+    return stamp
   }
 
   splineAt(x: number, y: number): StampSpline {
@@ -436,14 +460,8 @@ class PolynomialPsf {
   }
 }
 
-function constantPsf(
-  stamp: Float64Array,
-  size: number,
-  shape: MoffatShape,
-  stars: number,
-  kind: PsfModel['kind'],
-): PsfModel {
+function constantPsf(stamp: Float64Array, size: number, shape: MoffatShape, stars: number): PsfModel {
   const spline = new StampSpline(stamp, size)
   const fwhmPixels = stampFwhm(stamp, size)
-  return { kind, degree: 0, stars, size, fwhmPixels, shape, stampAt: () => stamp, splineAt: () => spline }
+  return { kind: 'moffat', degree: 0, stars, size, fwhmPixels, shape, stampAt: () => stamp, splineAt: () => spline }
 }

@@ -1,6 +1,7 @@
 import { similarityOf, TriangleIndex, trianglesOf } from './asterism.ts'
 import { median, robustSigma } from './robust.ts'
 import { StarGrid } from './starGrid.ts'
+import { stellarFwhm } from './starWidth.ts'
 import {
   affine,
   applyTransform,
@@ -270,10 +271,11 @@ function refine(input: Sorted, guess: Guess): Registration | undefined {
   const science = input.science.slice(0, mostFitStars)
   const reference = input.reference.slice(0, mostFitStars)
   const grid = new StarGrid(reference, input.referenceSize, 24)
+  const widths = [widthOf(science), widthOf(reference)] as const
   let transform = guess.transform
   let matches: Match[] = []
   for (const tolerance of [5, 3, 2, 2, 1.5]) {
-    matches = clipped(match(science, reference, grid, transform, tolerance), transform)
+    matches = clipped(match(science, reference, grid, transform, tolerance, widths), transform)
     transform = fitSupported(matches, transform)
   }
   if (matches.length === 0) return guess.method === 'hint' ? unconfirmed(guess.transform) : undefined
@@ -293,6 +295,7 @@ function match(
   grid: StarGrid,
   transform: PixelTransform,
   tolerance: number,
+  widths: readonly [number, number],
 ): Match[] {
   const takenBy = new Map<number, { science: number; distance: number }>()
   science.forEach((star, index) => {
@@ -305,14 +308,20 @@ function match(
   })
   return [...takenBy].map(([other, { science: index }]) => {
     const [from, to] = [science[index]!, reference[other]!]
-    const weight = 1 / (centroidVariance(from) + centroidVariance(to))
+    const weight = 1 / (centroidVariance(from, widths[0]) + centroidVariance(to, widths[1]))
     return { science: index, reference: other, fromX: from.x, fromY: from.y, toX: to.x, toY: to.y, weight }
   })
 }
 
-/** Pixels²: photon noise of a centroid, and a floor for the pixel grid and the optics. */
-function centroidVariance({ snr = 30, fwhmPixels = 3 }: StarPosition): number {
-  return 0.03 ** 2 + (fwhmPixels / 2.355 / Math.max(3, snr)) ** 2
+/** Pixels²: photon noise of a centroid, a floor for the pixel grid and the optics, and distrust of galaxies. */
+function centroidVariance({ snr = 30, fwhmPixels = 3 }: StarPosition, stellar: number): number {
+  const excess = Math.max(0, fwhmPixels - 1.15 * stellar)
+  return 0.03 ** 2 + (fwhmPixels / 2.355 / Math.max(3, snr)) ** 2 + (0.2 * excess) ** 2
+}
+
+function widthOf(stars: readonly StarPosition[]): number {
+  const width = stellarFwhm(stars.slice(0, 400).map(({ fwhmPixels = 3, snr = 30 }) => ({ fwhmPixels, snr })))
+  return Number.isFinite(width) ? width : 3
 }
 
 function residuals(matches: readonly Match[], transform: PixelTransform): { x: number[]; y: number[] } {

@@ -30,6 +30,8 @@ export interface ZogyInput {
   readonly fluxRatio: number
   /** Standard deviation of the registration along x and y, pixels. */
   readonly astrometricNoise: readonly [number, number]
+  /** Error of the flux ratio and of the PSFs, as a share of what the reference shows; 0. */
+  readonly relativeError?: number
   /** Largest inner side of a tile; 448. */
   readonly tilePixels?: number
 }
@@ -214,6 +216,7 @@ class Tile {
       astY * astY,
       1 / filters.fluxD,
       1 / filters.fluxS,
+      input.relativeError ?? 0,
     ])
   }
 

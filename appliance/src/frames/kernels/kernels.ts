@@ -145,6 +145,7 @@ export interface Kernels {
     astY: number,
     perDifference: number,
     perScore: number,
+    relative: number,
   ): void
 
   // Background, stars, calibration and stacking: see the files of preprocessing with these names.

@@ -199,7 +199,8 @@ function fiveTaps(p: usize): f32 {
 
 /**
  * Eq. 25 and 30-33 for the inner rows of a tile. sN, sR, variance and d are tiles of `size` x `size`; outputs are planes of
- * `outWidth`; the tile's pixel (border, border) goes to (outX, outY). astX, astY are variances of the position, pixels².
+ * `outWidth`; the tile's pixel (border, border) goes to (outX, outY). astX, astY are variances of the position, pixels²;
+ * `relative` is the error of the flux ratio and the PSF as a share of S_r.
  */
 export function zogyScore(
   rowFrom: i32,
@@ -221,6 +222,7 @@ export function zogyScore(
   astY: f32,
   perDifference: f32,
   perScore: f32,
+  relative: f32,
 ): void {
   const line = (<usize>size) << 2
   for (let row = rowFrom; row < rowTo; row++) {
@@ -235,7 +237,8 @@ export function zogyScore(
       const ry = load<f32>(sR + at + line) - load<f32>(sR + at - line)
       const noise = max<f32>(load<f32>(variance + at), 1e-30)
       const astrometric: f32 = 0.25 * (astX * (nx * nx + rx * rx) + astY * (ny * ny + ry * ry))
-      const sigma = sqrt<f32>(noise + astrometric)
+      const shape = relative * r
+      const sigma = sqrt<f32>(noise + astrometric + shape * shape)
       store<f32>(scorr + to, (n - r) / sigma)
       store<f32>(difference + to, load<f32>(d + at) * perDifference)
       store<f32>(fluxError + to, sigma * perScore)
