@@ -69,8 +69,12 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
     }
     const wanted = { raDeg: mod(raHours * 15, 360), decDeg }
     if (device.chosen('ON_COORD_SET') === 'SYNC') {
+      // The telescope stays where it looks; only what the mount believes changes.
+      error = {
+        raDeg: mod(here.raDeg + error.raDeg - wanted.raDeg + 180, 360) - 180,
+        decDeg: here.decDeg + error.decDeg - wanted.decDeg,
+      }
       here = wanted
-      error = { raDeg: 0, decDeg: 0 }
       return tellPosition('Ok', '[INFO] Sync is successful.')
     }
     target = wanted
