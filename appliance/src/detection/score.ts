@@ -43,7 +43,7 @@ function penalties(candidate: Judged): readonly Penalty[] {
     },
     { name: 'sharp', amount: 2 * beyond(f('sharpness'), 2.1 + 12 / significant) },
     { name: 'dipole', amount: 7 * beyond(f('dipoleRatio'), 0.28 + 1.8 / significant) + 12 * f('negativeShare') },
-    { name: 'mask', amount: 10 * f('maskFraction') + 0.4 * beyond(14, f('saturatedPixels')) },
+    { name: 'mask', amount: 10 * f('maskFraction') + 0.5 * beyond(14, f('saturatedPixels')) },
     { name: 'star', amount: starError },
     { name: 'star', amount: 8 * beyond(0.4, f('wingRatio')) },
     { name: 'streak', amount: 1.5 * beyond(f('elongation'), 1.8 + 5 / significant) },

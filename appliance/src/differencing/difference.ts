@@ -135,8 +135,10 @@ class Work {
 
   run(): Difference {
     const started = this.#clock.monotonic()
-    const science = this.#prepare(0, 'science')
-    const reference = this.#prepare(1, 'reference')
+    refuseEmpty(this.#frames[0], 'science')
+    refuseEmpty(this.#frames[1], 'reference')
+    const science = this.#prepare(0)
+    const reference = this.#prepare(1)
     const registration = this.#timed('register', () => this.#register(science, reference))
     const aligned = this.#timed('warp', () => this.#align(reference, registration))
     const coverage = this.#coverage(aligned.mask)
@@ -209,9 +211,8 @@ class Work {
     }
   }
 
-  #prepare(which: 0 | 1, name: string): Prepared {
+  #prepare(which: 0 | 1): Prepared {
     const frame = this.#frames[which]
-    refuseEmpty(frame, name)
     const { saturateAdu } = this.#options
     return this.#timed('prepare', () => prepare(this.#compute, frame, which === 0 ? { saturateAdu } : {}))
   }
@@ -477,8 +478,8 @@ function relativeError({ ratio, ratioError }: StarComparison, { science, referen
 function refuseEmpty({ science, mask }: Frame, name: string): void {
   let first: number | undefined
   for (let i = 0; i < science.data.length; i++) {
-    if ((mask.data[i]! & MaskFlag.noData) !== 0) continue
     const value = science.data[i]!
+    if ((mask.data[i]! & MaskFlag.noData) !== 0 || !Number.isFinite(value)) continue
     if (first === undefined) first = value
     else if (value !== first) return
   }
