@@ -92,12 +92,16 @@ function formatPrintf(conversion: string, precision: string | undefined, value: 
   }
 }
 
-/** `toFixed` switches to exponents at 1e21; C does not. */
+/** `toFixed` rounds ties up and switches to exponents at 1e21; C rounds ties to even and does not. */
 function fixed(value: number, digits: number): string {
-  return Math.abs(value) < 1e21
-    ? value.toFixed(digits)
-    : BigInt(value).toString() + (digits ? `.${'0'.repeat(digits)}` : '')
+  if (Math.abs(value) >= 1e21) return BigInt(value).toString() + (digits ? `.${'0'.repeat(digits)}` : '')
+  const scaled = Math.abs(value) * 10 ** digits
+  const isTie = Number.isInteger(value * 2 ** (digits + 1)) && scaled % 1 === 0.5
+  if (!isTie || Math.ceil(scaled) % 2 === 0) return signOf(value) + Math.abs(value).toFixed(digits)
+  return signOf(value) + (Math.floor(scaled) / 10 ** digits).toFixed(digits)
 }
+
+const signOf = (value: number): string => (value < 0 || Object.is(value, -0) ? '-' : '')
 
 /** C writes at least two exponent digits. */
 function exponent(text: string): string {
