@@ -90,11 +90,12 @@ export async function playNight(folder: string, options: NightOptions): Promise<
 async function nightOn(clock: VirtualClock, folder: string, options: NightOptions): Promise<NightReport> {
   const { seed, hours, sizePixels, exposureSeconds } = options
   const site = simulatedSite(eveningMs + (hours / 2) * 3_600_000)
-  const field = simulatedField(site, eveningMs, exposureSeconds)
+  const catalogue = openStarCatalogue()
+  const field = simulatedField(site, eveningMs, exposureSeconds, catalogue)
   const radiusDeg =
     ((sizePixels / 2) * defaultSensor.pixelMicrometres * 206.264806) / defaultOptics.focalLengthMillimetres / 3600
   const schedule = simulatedTransients(field, eveningMs + transientsAfterMinutes * 60_000, 1800, radiusDeg)
-  const sky = createSky({ seed, catalogue: openStarCatalogue(), transients: schedule })
+  const sky = createSky({ seed, catalogue, transients: schedule })
   await using observatory = createSimulatedObservatory({
     seed,
     clock,

@@ -1,5 +1,6 @@
 import { horizontal, type Site, siderealTimeDeg, sunAt } from '../observations/ephemeris.ts'
 import type { Field } from '../observations/fields.ts'
+import type { StarCatalogue } from '../observations/starCatalogue.ts'
 import type { TransientSchedule } from './sky.ts'
 
 /** What a simulated night is: the same on every machine for the same seed and start. */
@@ -26,11 +27,26 @@ export function simulatedSite(nowMs: number): Site {
 
 export const isDark = (site: Site, atMs: number): boolean => sunAt(site, atMs).altitudeDeg < darkSunAltitudeDeg
 
-/** A field east of the meridian and high, so that it can be followed for hours; whole degrees keep its name stable. */
-export function simulatedField(site: Site, atMs: number, exposureSeconds: number): Field {
+/** Places to look at, degrees from 15° east of the zenith. */
+const fieldOffsetsDeg = [0, -6, 6, -12, 12, 18]
+
+/**
+ * A field east of the meridian and high, so that it can be followed for hours: of a few, the one with most catalogue stars,
+ * for there are dark clouds with hardly any. Whole degrees keep its name stable.
+ */
+export function simulatedField(site: Site, atMs: number, exposureSeconds: number, catalogue: StarCatalogue): Field {
   const raDeg = (Math.round(siderealTimeDeg(site, atMs)) + 15) % 360
-  const decDeg = Math.round(site.latitudeDeg)
-  return { fieldId: `sim-${String(raDeg).padStart(3, '0')}+${decDeg}`, raDeg, decDeg, exposureSeconds, filter: 'L' }
+  const places = fieldOffsetsDeg.map((offset) => Math.round(site.latitudeDeg) + offset)
+  const stars = (decDeg: number): number => catalogue.starsNear(raDeg, decDeg, 0.3).length
+  const decDeg = places.reduce((best, other) => (stars(other) > stars(best) ? other : best))
+  const hemisphere = decDeg < 0 ? 's' : 'n'
+  return {
+    fieldId: `sim-${String(raDeg).padStart(3, '0')}${hemisphere}${Math.abs(decDeg)}`,
+    raDeg,
+    decDeg,
+    exposureSeconds,
+    filter: 'L',
+  }
 }
 
 /** Still high enough for at least an hour. */

@@ -52,7 +52,7 @@ export interface SkyOptions {
 
 const cellDeg = 0.25
 /** Faint stars: N(<m) of 60 a square degree at V 12, growing by 10^0.34 a magnitude (Allen's Astrophysical Quantities, high latitudes). */
-const faintStars = { from: 11.8, to: 17.8, at12: 60, slope: 0.34 }
+const faintStars = { from: 12.3, to: 17.8, at12: 60, slope: 0.34 }
 /** Galaxies: 0.05 a square degree at V 12, growing by 10^0.6 a magnitude (Euclidean counts). */
 const galaxyCounts = { from: 11, to: 17, at12: 0.05, slope: 0.6 }
 const fadingMagPerDay = 0.06
