@@ -11,7 +11,7 @@ import { measureBackground } from '../preprocessing/background.ts'
 import { hintFrom, parsePlace } from '../preprocessing/headerHint.ts'
 import { type Solution, solve } from '../preprocessing/solve.ts'
 import { measureStars } from '../preprocessing/stars.ts'
-import { writeDurably } from '../store/frameFiles.ts'
+import { replaceFile } from './replaceFile.ts'
 
 export const help = `Usage: nightjar solve FILE [--ra RA --dec DEC] [--radius DEG] [--scale ARCSEC] [--write OUT] [--json]
 
@@ -48,7 +48,7 @@ export async function run(argv: string[]): Promise<number> {
   if (!solution.ok) throw new NightjarError('solve/failed', `${path}: ${solution.reason}`)
   if (values.write !== undefined) {
     const header = wcsToHeader(frame.header, solution.wcs).withHistory(`solve-1: ${solution.matched} stars`)
-    await writeDurably(values.write, encodeFrame({ ...frame, header }))
+    await replaceFile(values.write, encodeFrame({ ...frame, header }))
   }
   if (!values.json) print(solution)
   return 0

@@ -94,31 +94,46 @@ function medianFilter(compute: Compute, width: number, height: number) {
   }
 }
 
-/**
- * Marks sure hits and the likely pixels that touch one, one ring of them, and fills them in `image` for the next pass.
- */
+/** Levels of the candidate plane. */
+const level = { likely: 1, strong: 2, sure: 3 } as const
+
+/** Marks sure hits, strong pixels that touch one and likely pixels that touch those; fills them for the next pass. */
 function mark(frame: Frame, candidates: Plane<Uint8Array>, image: Plane, median5: Plane): number {
-  const { width, height } = frame
-  const marked: number[] = []
-  const touchesSure = (at: number): boolean => {
-    const x = at % width
-    const y = (at - x) / width
-    for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
-      for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
-        if (candidates.data[v * width + u] === 2) return true
-      }
-    }
-    return false
-  }
-  for (let at = 0; at < candidates.data.length; at++) {
-    const candidate = candidates.data[at]
-    if (candidate === 2 || (candidate === 1 && touchesSure(at))) marked.push(at)
-  }
+  const found = new Set<number>()
+  candidates.data.forEach((candidate, at) => {
+    if (candidate === level.sure && !nearSaturated(frame, at)) found.add(at)
+  })
+  for (const least of [level.strong, level.likely]) grow(candidates, found, least)
   let fresh = 0
-  for (const at of marked) {
+  for (const at of found) {
     if ((frame.mask.data[at]! & MaskFlag.cosmicRay) === 0) fresh++
     frame.mask.data[at]! |= MaskFlag.cosmicRay
     image.data[at] = median5.data[at]!
   }
   return fresh
+}
+
+/** Within five pixels of a saturated one, where the star's edge is. */
+function nearSaturated({ width, height, mask }: Frame, at: number): boolean {
+  const x = at % width
+  const y = (at - x) / width
+  for (let v = Math.max(0, y - 5); v <= Math.min(height - 1, y + 5); v++) {
+    for (let u = Math.max(0, x - 5); u <= Math.min(width - 1, x + 5); u++) {
+      if ((mask.data[v * width + u]! & MaskFlag.saturated) !== 0) return true
+    }
+  }
+  return false
+}
+
+/** Adds the neighbours that are at least `least`. */
+function grow({ width, height, data }: Plane<Uint8Array>, found: Set<number>, least: number): void {
+  for (const at of [...found]) {
+    const x = at % width
+    const y = (at - x) / width
+    for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+      for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
+        if (data[v * width + u]! >= least) found.add(v * width + u)
+      }
+    }
+  }
 }

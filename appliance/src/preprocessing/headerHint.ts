@@ -27,7 +27,7 @@ function placeOf(header: FitsHeader): HeaderHint['place'] {
   const raDeg = angleOf(header, 'RA', 'OBJCTRA')
   const decDeg = angleOf(header, 'DEC', 'OBJCTDEC')
   if (raDeg === undefined || decDeg === undefined || Math.abs(decDeg) > 90) return undefined
-  return { raDeg: ((raDeg % 360) + 360) % 360, decDeg }
+  return { raDeg: wrapped(raDeg), decDeg }
 }
 
 /** `key` in degrees (or sexagesimal), else `sexagesimalKey`; hours of RA become degrees. */
@@ -37,6 +37,10 @@ function angleOf(header: FitsHeader, key: 'RA' | 'DEC', sexagesimalKey: string):
   const text = header.text(key) ?? header.text(sexagesimalKey)
   const value = text === undefined ? undefined : parseSexagesimal(text)
   return value === undefined ? undefined : key === 'RA' ? value * 15 : value
+}
+
+function wrapped(raDeg: number): number {
+  return raDeg >= 0 && raDeg < 360 ? raDeg : ((raDeg % 360) + 360) % 360
 }
 
 /** `±D M S`, parts separated by blanks or colons, minutes and seconds optional; undefined when it is something else. */
@@ -57,7 +61,7 @@ export function parsePlace(raText: string, decText: string): { raDeg: number; de
   const raDeg = plain(raText) ?? (hours === undefined ? undefined : hours * 15)
   const decDeg = plain(decText) ?? parseSexagesimal(decText)
   if (raDeg === undefined || decDeg === undefined || Math.abs(decDeg) > 90) return undefined
-  return { raDeg: ((raDeg % 360) + 360) % 360, decDeg }
+  return { raDeg: wrapped(raDeg), decDeg }
 }
 
 function scaleOf(header: FitsHeader): number | undefined {

@@ -143,7 +143,13 @@ describe('the solver', () => {
             }))
       const elsewhere = n % 2 === 0 ? { raDeg: (place.raDeg + 50) % 360, decDeg: -0.6 * place.decDeg } : place
       const scale = n % 16 < 14 ? { scaleArcsecPerPixel: scaleArcsec } : {}
-      const solution = solve(stars, 2048, 2048, { ...elsewhere, radiusDeg: 0.4, scaleTolerance: 0.05, ...scale }, catalogue)
+      const solution = solve(
+        stars,
+        2048,
+        2048,
+        { ...elsewhere, radiusDeg: 0.4, scaleTolerance: 0.05, ...scale },
+        catalogue,
+      )
       if (solution.ok) accepted++
     }
     expect(accepted).toBe(0)

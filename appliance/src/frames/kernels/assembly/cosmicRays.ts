@@ -141,8 +141,8 @@ export function cosmicLaplacian(
 }
 
 /**
- * candidates: 2 where score − its median exceeds `limit` and the Laplacian exceeds `contrast` times the fine structure
- * (median3 − its median7, at least 0.01 of the noise); 1 where only score − median > `lowLimit`; else 0.
+ * candidates: 2 where score − its median exceeds `limit`, 3 where the Laplacian exceeds `contrast` times the fine structure
+ * (median3 − its median7, at least `leastFine`) as well; 1 where only score − median > `lowLimit`; else 0.
  */
 export function cosmicCandidates(
   rowFrom: i32, rowTo: i32, score: usize, scoreMedian: usize, laplacian: usize, median3: usize, median37: usize,
@@ -156,7 +156,7 @@ export function cosmicCandidates(
     if (s > lowLimit && (<i32>load<u16>(mask + (at >> 1)) & guard) == 0) {
       found = 1
       const fine = Mathf.max(leastFine, load<f32>(median3 + at) - load<f32>(median37 + at))
-      if (s > limit && load<f32>(laplacian + at) > contrast * fine) found = 2
+      if (s > limit) found = load<f32>(laplacian + at) > contrast * fine ? 3 : 2
     }
     store<u8>(out + <usize>i, found)
   }
