@@ -48,6 +48,14 @@ export const defaultOptics: Optics = {
   defocusArcsecPerStep: 0.002,
 }
 
+/** The filter wheel: name and share of the light of the sky that each filter lets through. */
+export const filterWheel = [
+  { name: 'L', transmission: 1 },
+  { name: 'R', transmission: 0.31 },
+  { name: 'G', transmission: 0.34 },
+  { name: 'B', transmission: 0.29 },
+] as const
+
 /** Names of the devices, as a client sees them. */
 export const deviceNames = {
   mount: 'Telescope Simulator',
@@ -67,9 +75,11 @@ export function createSimulatedObservatory(options: ObservatoryOptions): Simulat
     heightPixels,
     pixelMicrometres: sensor.pixelMicrometres,
     timeFactor,
+    filters: filterWheel.map(({ name }) => name),
     takeFrame: (exposure) => {
       const optics = {
         ...defaultOptics,
+        transmission: filterOf(exposure).transmission,
         focusSteps: focuser.position(),
         seeingArcsec: sky.seeingArcsec(exposure.startedAtMs),
       }
@@ -90,6 +100,9 @@ export function createSimulatedObservatory(options: ObservatoryOptions): Simulat
     },
   }
 }
+
+const filterOf = ({ filterSlot }: SimulatedExposure): (typeof filterWheel)[number] =>
+  filterWheel[filterSlot - 1] ?? filterWheel[0]
 
 /** Noise depends on the seed and the moment alone, so that a frame taken again at the same moment is the same. */
 function takeFrame(
@@ -129,10 +142,11 @@ function driverHeader(exposure: SimulatedExposure, sensor: Sensor, optics: Optic
     XPIXSZ: [real(sensor.pixelMicrometres * binX), '[um] binned'],
     YPIXSZ: [real(sensor.pixelMicrometres * binY), '[um] binned'],
     FRAME: frames[exposure.frameType],
+    FILTER: filterOf(exposure).name,
     FOCALLEN: [real(optics.focalLengthMillimetres), '[mm]'],
     FOCUSPOS: [optics.focusSteps, '[steps]'],
-    RA: [real(pointing.raDeg), '[deg] J2000'],
-    DEC: [real(pointing.decDeg), '[deg] J2000'],
+    RA: [real(pointing.believed.raDeg), '[deg] J2000, as the mount says'],
+    DEC: [real(pointing.believed.decDeg), '[deg] J2000, as the mount says'],
     'DATE-OBS': [new Date(exposure.startedAtMs).toISOString().slice(0, 23), 'UTC start of exposure'],
     GAIN: [gainSetting, 'gain setting'],
     OFFSET: [offsetSetting, 'offset setting'],

@@ -137,6 +137,20 @@ test('binning and the region of interest give the frames that were asked for', (
   expect(take(empty, { roi: { x: 10, y: 20, width: 100, height: 50 } }, 1).length).toBe(5000)
 })
 
+test('a filter takes its share of the sky, of the stars and of the flat lamp', () => {
+  const star = { ...empty, points: [{ raDeg: 150, decDeg: 20, mag: 9 }] }
+  const level = (frameType: 'light' | 'flat', transmission: number): number =>
+    mean(take(star, { frameType, seconds: 2 }, 1, { ...optics, transmission })) - 500
+  expect(level('light', 0.3) / level('light', 1)).toBeCloseTo(0.3, 2)
+  expect(level('flat', 0.3) / level('flat', 1)).toBeCloseTo(0.3, 2)
+})
+
+test('a flat that is saturated everywhere is all at the full well', () => {
+  const flat = take(empty, { frameType: 'flat', seconds: 60 }, 1)
+  const level = defaultSensor.fullWellElectrons / sensor.gainAt(0) + 500
+  expect(Math.abs(mean(flat) / level - 1)).toBeLessThan(0.001)
+})
+
 test('moving the focuser away blurs the stars', () => {
   expect(psfOf({ ...optics, focusSteps: 52_500 }, 2).fwhmX).toBeCloseTo(Math.hypot(5, 5) / 2, 6)
 })

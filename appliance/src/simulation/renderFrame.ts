@@ -39,6 +39,8 @@ export interface Optics {
   readonly focalLengthMillimetres: number
   /** Electrons per second from a star of magnitude 0, through the whole system. */
   readonly zeroMagElectronsPerSecond: number
+  /** Share of the light that the filter in the beam lets through; 1 when absent. */
+  readonly transmission?: number
   readonly skyMagPerSquareArcsec: number
   readonly seeingArcsec: number
   /** Movement of the stars during the exposure, 1 σ along x, from imperfect tracking. */
@@ -89,7 +91,7 @@ export function renderFrame(
   const image: ElectronImage = { width: roi.width, height: roi.height, data: new Float32Array(roi.width * roi.height) }
   const seconds = exposure.frameType === 'bias' ? 0 : exposure.seconds
   if (exposure.frameType === 'light') addSky(image, scene, wcs, optics, sensor, exposure)
-  if (exposure.frameType === 'flat') image.data.fill(flatElectronsPerSecond * seconds)
+  if (exposure.frameType === 'flat') image.data.fill(flatElectronsPerSecond * (optics.transmission ?? 1) * seconds)
   if (exposure.frameType === 'light' || exposure.frameType === 'flat') sensor.applyResponse(image, roi)
   sensor.addDark(image, roi, seconds, exposure.temperatureC)
   addNoise(image.data, random.fork('photons'))
@@ -107,7 +109,8 @@ function addSky(
   exposure: SimulatedExposure,
 ): void {
   const scale = pixelScale(optics, sensor)
-  const electrons = (mag: number): number => optics.zeroMagElectronsPerSecond * exposure.seconds * 10 ** (-0.4 * mag)
+  const zero = optics.zeroMagElectronsPerSecond * (optics.transmission ?? 1) * exposure.seconds
+  const electrons = (mag: number): number => zero * 10 ** (-0.4 * mag)
   image.data.fill(electrons(optics.skyMagPerSquareArcsec) * scale * scale)
   const psf = psfOf(optics, scale)
   const place = (raDeg: number, decDeg: number): { x: number; y: number } | undefined => {

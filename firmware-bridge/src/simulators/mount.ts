@@ -20,6 +20,8 @@ export interface TruePointing {
   readonly tracking: boolean
   readonly slewing: boolean
   readonly parked: boolean
+  /** Where the mount believes it looks; a camera's driver writes this into the header. */
+  readonly believed: { readonly raDeg: number; readonly decDeg: number }
 }
 
 export interface SimulatedMount {
@@ -213,7 +215,8 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
         raDeg: here.raDeg + error.raDeg,
         decDeg: Math.max(-90, Math.min(90, here.decDeg + error.decDeg)),
       }
-      return { ...toIcrs(trueHere, clock.now()), tracking, slewing: target !== undefined, parked }
+      const believed = toIcrs(here, clock.now())
+      return { ...toIcrs(trueHere, clock.now()), believed, tracking, slewing: target !== undefined, parked }
     },
     async run(signal) {
       while (!signal.aborted) {
