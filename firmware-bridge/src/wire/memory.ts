@@ -22,7 +22,7 @@ class Lane {
 
   push(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      this.#chunks.push({ bytes: bytes.slice(), delivered: resolve })
+      this.#chunks.push({ bytes: new Uint8Array(bytes), delivered: resolve })
       this.#schedule()
     })
   }

@@ -56,7 +56,7 @@ export function keepConnected(
     const early: Uint8Array[] = []
     let told = false
     const opened = await connectInTime({
-      onBytes: (bytes) => (told ? events.onBytes(bytes) : void early.push(bytes.slice())),
+      onBytes: (bytes) => (told ? events.onBytes(bytes) : void early.push(new Uint8Array(bytes))),
       onClose: (reason) => closed.resolve(reason),
     })
     if (stop.signal.aborted) {
