@@ -51,6 +51,8 @@ export interface SkyOptions {
 }
 
 const cellDeg = 0.25
+/** Some 100 square degrees: many fields, little memory. */
+const cellsKept = 2000
 /** Faint stars: N(<m) of 60 a square degree at V 12, growing by 10^0.34 a magnitude (Allen's Astrophysical Quantities, high latitudes). */
 const faintStars = { from: 12.3, to: 17.8, at12: 60, slope: 0.34 }
 /** Galaxies: 0.05 a square degree at V 12, growing by 10^0.6 a magnitude (Euclidean counts). */
@@ -67,6 +69,7 @@ export function createSky({ seed, catalogue, transients: schedule }: SkyOptions)
     const known = cells.get(key)
     if (known) return known
     const made = fillCell(createRandom(`${seed}/sky/${key}`), band, column, columns)
+    if (cells.size >= cellsKept) cells.clear()
     cells.set(key, made)
     return made
   }
