@@ -6,18 +6,18 @@ import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { pixelToSky, skyToPixel, wcsFromHeader } from '../frames/wcs.ts'
-import { measureBackground } from '../preprocessing/background.ts'
+import { type Background, measureBackground } from '../preprocessing/background.ts'
 import { type Candidate, findCandidates } from './candidates.ts'
 import { compareStars, type Side, type StarComparison } from './fluxRatio.ts'
 import { estimateGain, type GainEstimate, gainFromHeader } from './gain.ts'
 import { meshFor, type Prepared, photometricStars, prepare, registrationStars, smoothed } from './prepare.ts'
 import { measurePsf, type PsfModel, type PsfStar, psfRadius } from './psf.ts'
-import { type Registration, registerStars } from './register.ts'
+import { type FrameSize, type Registration, registerStars } from './register.ts'
 import { dropMissing, replaceSaturated, saturatedBlobs } from './repair.ts'
 import { pixelMad } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { stellarFwhm } from './starWidth.ts'
-import { fitTransform, invertAt, type PixelTransform } from './transform.ts'
+import { fitTransform, invertAt, jacobian, type PixelTransform } from './transform.ts'
 import { warp } from './warp.ts'
 import { subtract, type ZogyResult } from './zogy.ts'
 
@@ -239,11 +239,12 @@ class Work {
     const source = { science: reference.plane, mask: reference.mask, variance: undefined }
     const warped = warp(this.#compute, source, transform, size)
     const meshPixels = meshFor(size)
-    // Resampling changes the noise: it is measured anew, and what is left of the sky is taken off.
+    // What is left of the sky is taken off, and the noise is measured anew.
     const background = measureBackground(this.#compute, warped.science, warped.mask, { meshPixels })
     for (let i = 0; i < warped.science.data.length; i++) {
       if ((warped.mask.data[i]! & MaskFlag.noData) === 0) warped.science.data[i]! -= background.level.data[i]!
     }
+    const rmsAdu = restoreNoise(background, reference.rmsAdu * Math.sqrt(areaOf(transform, size)))
     const stars = reference.stars.map((star) => {
       const [x, y] = invertAt(transform, star.x, star.y)
       return { ...star, x, y }
@@ -253,7 +254,7 @@ class Work {
       plane: warped.science,
       mask: warped.mask,
       rms: background.rms,
-      rmsAdu: background.globalRmsAdu,
+      rmsAdu,
       stars: inside,
       levelAdu: reference.levelAdu,
     }
@@ -485,6 +486,23 @@ function refuseEmpty({ science, mask }: Frame, name: string): void {
   }
   const what = first === undefined ? 'has no pixel with a value' : `holds nothing but the value ${first}`
   throw new NightjarError('differencing/empty', `the ${name} frame ${what}`)
+}
+
+/**
+ * Resampling takes noise from the highest frequencies only, which the PSFs do not pass: what a matched filter sees is still
+ * the noise before. Raises the map to `wholeAdu`, by at most half; returns the typical noise.
+ */
+function restoreNoise(background: Background, wholeAdu: number): number {
+  const factor = Math.max(1, Math.min(1.5, wholeAdu / background.globalRmsAdu))
+  const { data } = background.rms
+  for (let i = 0; i < data.length; i++) data[i]! *= factor
+  return factor * background.globalRmsAdu
+}
+
+/** Reference pixels on one science pixel, in the middle of the frame. */
+function areaOf(transform: PixelTransform, { width, height }: FrameSize): number {
+  const [a, b, c, d] = jacobian(transform, width / 2, height / 2)
+  return Math.abs(a * d - b * c)
 }
 
 /** Science to reference pixels through the sky, when both headers have a world coordinate system. */

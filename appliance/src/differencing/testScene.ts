@@ -14,6 +14,8 @@ export interface SceneOptions {
   readonly width: number
   readonly height: number
   readonly seed: string
+  /** Seed of noise, registration residual and cosmic rays; `seed` alone decides the sky. Default: `seed`. */
+  readonly noiseSeed?: string
   readonly starsPerMpix?: number
   readonly galaxiesPerMpix?: number
   readonly fwhmSciencePixels?: number
@@ -76,16 +78,18 @@ export function makeScene(compute: Compute, options: SceneOptions): Scene {
     transientSnr: [] as readonly number[],
     transform: identity,
     cosmicRays: 0,
+    noiseSeed: options.seed,
     ...options,
   }
   const random = createRandom(`scene/${o.seed}`)
+  const chance = createRandom(`noise/${o.noiseSeed}`)
   const sources = makeSources(random.fork('sources'), o)
   const stars = sources.filter((source) => source.extraFwhm === 0)
   const transients = makeTransients(random.fork('transients'), o, sources)
   const { width, height } = o
   const signalN = new Float64Array(width * height)
   const signalR = new Float64Array(width * height)
-  const field = distortion(random.fork('distortion'), width, height, o.distortionPixels)
+  const field = distortion(chance.fork('distortion'), width, height, o.distortionPixels)
   for (const source of sources) {
     const [dx, dy] = field(source.x, source.y)
     drawScience(signalN, o, { ...source, x: source.x + dx, y: source.y + dy })
@@ -95,10 +99,10 @@ export function makeScene(compute: Compute, options: SceneOptions): Scene {
     const [dx, dy] = field(x, y)
     drawScience(signalN, o, { x: x + dx, y: y + dy, flux: fluxElectrons, extraFwhm: 0 })
   }
-  const science = expose(compute, random.fork('science'), signalN, o, 1, o.skyElectrons)
-  addCosmicRays(random.fork('rays'), science, o.cosmicRays)
+  const science = expose(compute, chance.fork('science'), signalN, o, 1, o.skyElectrons)
+  addCosmicRays(chance.fork('rays'), science, o.cosmicRays)
   const skyR = 0.9 * o.skyElectrons * o.fluxRatio
-  const reference = expose(compute, random.fork('reference'), signalR, o, o.referenceExposures, skyR)
+  const reference = expose(compute, chance.fork('reference'), signalR, o, o.referenceExposures, skyR)
   return { science, reference, transients, stars }
 }
 
