@@ -15,9 +15,10 @@ export interface Child extends AsyncDisposable {
 
 /** Starts `nightjar ARGS` and resolves with its first line. Throws `start/child` with what it said on stderr. */
 export async function startChild(args: readonly string[]): Promise<Child> {
+  // A group of its own: a signal to ours (Ctrl-C) must leave the simulated mount there to be parked.
   // setpriv (util-linux) has the kernel end the child when we are killed: nothing else survives kill -9 of a parent.
   const command = ['--pdeathsig', 'KILL', process.execPath, '--disable-warning=ExperimentalWarning', entry, ...args]
-  const child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => {
     complaint = (complaint + bytes.toString()).slice(-2000)

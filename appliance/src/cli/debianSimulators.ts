@@ -1,16 +1,64 @@
+import { join } from 'node:path'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
-import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
+import { startIndiserver } from '@nightjar/firmware-bridge/indi/indiserver.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import { writeGscWrapper } from '../simulation/gsc.ts'
 import type { Scenario } from '../simulation/scenario.ts'
 
 export interface DebianRequest {
   readonly scenario: Scenario
+  /** For the `gsc` that the camera simulator asks for stars. */
   readonly folder: string
   readonly clock: Clock
-  readonly timeFactor: number
 }
 
-/** Debian's indiserver with its telescope and camera simulators, alone in a network namespace. */
-export async function startDebianSimulators(_request: DebianRequest, _stack: AsyncDisposableStack): Promise<Connect> {
-  throw new NightjarError('start/indi', 'not yet')
+/** What Debian's simulators are told to be: 2.68″ a pixel, stars of 3 pixels. */
+export const debianCamera = {
+  gainElectronsPerAdu: 1,
+  readNoiseElectrons: 3,
+  saturationAdu: 64_000,
+  pixelMicrometres: 5.2,
+  focalLengthMillimetres: 400,
+} as const
+
+/**
+ * Debian's indiserver with its telescope and camera simulators, alone in a network namespace, their stars and transients
+ * from the scenario's sky. Throws `indi/missing` with the package to install.
+ */
+export async function startDebianSimulators(request: DebianRequest, stack: AsyncDisposableStack): Promise<Connect> {
+  const { scenario, folder, clock } = request
+  writeGscWrapper(folder, { seed: scenario.seed, transients: scenario.transients })
+  const drivers = ['indi_simulator_telescope', 'indi_simulator_ccd']
+  const server = stack.use(await startIndiserver({ drivers, clock, path: [folder], homeFolder: join(folder, 'home') }))
+  return server.connect
+}
+
+/**
+ * Limiting magnitude minus saturation magnitude is 12.03, which makes the driver's magnitudes Pogson's: it fits a line
+ * from 65000 ADU at the one to 1 ADU at the other.
+ */
+const limitingMag = 17.5
+const saturationMag = limitingMag - 2.5 * Math.log10(65_000)
+
+/** Settings that the drivers get now and each time they start again. */
+export function configureDebianSimulators(
+  client: IndiClient,
+  names: { readonly mount: string; readonly camera: string },
+  timeFactor: number,
+): void {
+  client.want(names.mount, 'TELESCOPE_INFO', {
+    TELESCOPE_APERTURE: 100,
+    TELESCOPE_FOCAL_LENGTH: debianCamera.focalLengthMillimetres,
+    GUIDER_APERTURE: 100,
+    GUIDER_FOCAL_LENGTH: debianCamera.focalLengthMillimetres,
+  })
+  client.want(names.camera, 'SIMULATOR_SETTINGS', {
+    SIM_SATURATION: saturationMag,
+    SIM_LIMITINGMAG: limitingMag,
+    SIM_NOISE: 10,
+    SIM_TIME_FACTOR: timeFactor,
+  })
+  client.want(names.camera, 'SIM_FOCUSING', { SIM_SEEING: 8 })
+  client.want(names.camera, 'CCD_OFFSET', { OFFSET: 500 })
 }

@@ -6,7 +6,7 @@ import { createIndiCamera } from '@nightjar/firmware-bridge/devices/indiCamera.t
 import { createIndiMount } from '@nightjar/firmware-bridge/devices/indiMount.ts'
 import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
-import { createIndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
+import { createIndiClient, type IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
@@ -28,7 +28,7 @@ import { createSky, type Transient } from '../simulation/sky.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { writeDurably } from '../store/frameFiles.ts'
 import { startChild } from './children.ts'
-import { startDebianSimulators } from './debianSimulators.ts'
+import { configureDebianSimulators, debianCamera, startDebianSimulators } from './debianSimulators.ts'
 
 /** The hardware that a daemon drives, and what is known of the sky above it when that is simulated. */
 export interface Observatory extends AsyncDisposable {
@@ -58,8 +58,11 @@ export async function openObservatory(request: ObservatoryRequest): Promise<Obse
   const scenario = await scenarioOf(request)
   const stack = new AsyncDisposableStack()
   const connect =
-    request.kind === 'indi' ? await openDebian(request, scenario, stack) : await openSimulated(request, scenario, stack)
-  const devices = connectDevices(connect, deviceNames, scenario.site, request.clock, stack)
+    request.kind === 'indi'
+      ? await startDebianSimulators({ scenario, folder: join(request.folder, 'indi'), clock: request.clock }, stack)
+      : await openSimulated(request, scenario, stack)
+  const { client, ...devices } = connectDevices(connect, deviceNames, scenario.site, request.clock, stack)
+  if (request.kind === 'indi') configureDebianSimulators(client, deviceNames, request.timeFactor)
   const sky = createSky({ seed: scenario.seed, catalogue: openStarCatalogue(), transients: scenario.transients })
   return {
     kind: request.kind,
@@ -90,7 +93,8 @@ async function openConfigured(request: ObservatoryRequest): Promise<Observatory>
   return {
     kind: 'configured',
     settings: request.settings,
-    ...devices,
+    mount: devices.mount,
+    camera: devices.camera,
     transients: [],
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
@@ -102,11 +106,11 @@ function connectDevices(
   site: Site,
   clock: Clock,
   stack: AsyncDisposableStack,
-): { mount: Mount; camera: Camera } {
+): { client: IndiClient; mount: Mount; camera: Camera } {
   const client = stack.use(createIndiClient(connect, { clock, random: createRandom(`reconnect ${clock.now()}`) }))
   const mount = stack.use(createIndiMount(client, names.mount, { clock, site }))
   const camera = stack.use(createIndiCamera(client, names.camera, { clock }))
-  return { mount, camera }
+  return { client, mount, camera }
 }
 
 async function openSimulated(
@@ -127,17 +131,6 @@ async function openSimulated(
   )
   const [host = '', port = ''] = String(child.said['address']).split(':')
   return connectTcp({ host, port: Number(port) })
-}
-
-async function openDebian(
-  request: ObservatoryRequest,
-  scenario: Scenario,
-  stack: AsyncDisposableStack,
-): Promise<Connect> {
-  return startDebianSimulators(
-    { scenario, folder: join(request.folder, 'indi'), clock: request.clock, timeFactor: request.timeFactor },
-    stack,
-  )
 }
 
 const simulatedSeconds = 30
@@ -198,18 +191,11 @@ function simulatedSettings(request: ObservatoryRequest, scenario: Scenario): Set
     pixelMicrometres: defaultSensor.pixelMicrometres,
     focalLengthMillimetres: defaultOptics.focalLengthMillimetres,
   }
-  const debian = {
-    gainElectronsPerAdu: 1,
-    readNoiseElectrons: 3,
-    saturationAdu: 64_000,
-    pixelMicrometres: 5.2,
-    focalLengthMillimetres: 400,
-  }
   return {
     ...settings,
     site: scenario.site,
     fields: [scenario.field],
-    camera: kind === 'indi' ? debian : simulated,
+    camera: kind === 'indi' ? debianCamera : simulated,
     calibration: calibrationOf(request),
     references: { frames: referenceFrames },
     catalog: { matchRadiusArcsec: 3 },
