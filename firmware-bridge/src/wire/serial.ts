@@ -37,7 +37,7 @@ function advice(message: string): string {
 
 /**
  * serialport never calls back for a write after a hang-up, and may emit `close` twice (both measured), so pending writes
- * are settled here and the end is told once.
+ * are settled here and the end is told once. A hang-up may go unnoticed until the next write: sessions poll their device.
  */
 function serialWire(port: SerialPort, name: string, handlers: WireHandlers): Wire {
   let closed = false
