@@ -11,6 +11,8 @@ export interface SimulatedMountOptions {
   readonly slewDegPerSecond?: number
   /** 1 σ of where a slew really ends, per axis. */
   readonly pointingErrorArcsec?: number
+  /** From the end of the motion until the mount says Ok. */
+  readonly settleMs?: number
 }
 
 /** Where the telescope really looks, J2000 degrees. */
@@ -38,7 +40,8 @@ const idleStepMs = 1_000
 
 /** A German mount with Debian's telescope simulator's properties. Angles inside are of date, degrees. */
 export function createSimulatedMount(options: SimulatedMountOptions): SimulatedMount {
-  const { clock, random, site, name = 'Telescope Simulator', slewDegPerSecond = 6, pointingErrorArcsec = 20 } = options
+  const { clock, random, site, name = 'Telescope Simulator', slewDegPerSecond = 6 } = options
+  const { pointingErrorArcsec = 20, settleMs = 500 } = options
   const park = {
     raDeg: () => siderealDeg(clock.now(), site.longitudeDeg) + 90,
     decDeg: Math.sign(site.latitudeDeg || 1) * 90,
@@ -46,6 +49,7 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
   let here = { raDeg: mod(park.raDeg(), 360), decDeg: park.decDeg }
   let error = { raDeg: 0, decDeg: 0 }
   let target: { raDeg: number; decDeg: number } | undefined
+  let stillSinceMs: number | undefined
   let [parked, tracking, parking] = [true, false, false]
   let updatedAtMs = clock.now()
   const device = new SimulatedDevice(name, { exec: 'indi_simulator_telescope', interface: 5 }, () => undefined)
@@ -80,6 +84,7 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
       return tellPosition('Ok', '[INFO] Sync is successful.')
     }
     target = wanted
+    stillSinceMs = undefined
     device.update('TARGET_EOD_COORD', { RA: raHours, DEC: decDeg }, 'Busy')
     tellPosition('Busy')
   }
@@ -126,6 +131,7 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
     if (parked) return device.update('TELESCOPE_PARK', on('PARK', parkSwitches), 'Ok')
     parking = true
     setTracking(false)
+    stillSinceMs = undefined
     target = { raDeg: mod(park.raDeg(), 360), decDeg: park.decDeg }
     device.update('TELESCOPE_PARK', on('PARK', parkSwitches), 'Busy')
     tellPosition('Busy')
@@ -141,7 +147,8 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
       const dDec = target.decDeg - here.decDeg
       if (Math.abs(dRa) <= left && Math.abs(dDec) <= left) {
         here = target
-        return arrive()
+        stillSinceMs ??= clock.now()
+        return clock.now() - stillSinceMs < settleMs ? tellPosition('Busy') : arrive()
       }
       here = { raDeg: mod(here.raDeg + clamp(dRa, left), 360), decDeg: here.decDeg + clamp(dDec, left) }
       return tellPosition('Busy')

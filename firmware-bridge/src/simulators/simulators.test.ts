@@ -84,6 +84,18 @@ describe('the simulated mount', () => {
     expect(arcsecBetween(at.mount.pointing(), 30, 40)).toBeLessThan(2)
   })
 
+  it('says Ok only after it has settled', async () => {
+    using at = mount({ slewDegPerSecond: 5, settleMs: 20_000 })
+    at.to.turn('TELESCOPE_PARK', 'UNPARK')
+    at.to.set('EQUATORIAL_EOD_COORD', ofDate(30, 0))
+    // 90 degrees in declination at 5 degrees a second.
+    await at.clock.advance(25_000)
+    expect(arcsecBetween(at.mount.pointing(), 30, 0)).toBeLessThan(5)
+    expect(at.to.state('EQUATORIAL_EOD_COORD')).toBe('Busy')
+    await at.clock.advance(15_000)
+    expect(at.to.state('EQUATORIAL_EOD_COORD')).toBe('Ok')
+  })
+
   it('is carried along by the Earth at 15.041″ a second while it does not track', async () => {
     using at = mount()
     at.to.turn('TELESCOPE_PARK', 'UNPARK')
