@@ -29,7 +29,7 @@ export const debianCamera = {
 export async function startDebianSimulators(request: DebianRequest, stack: AsyncDisposableStack): Promise<Connect> {
   const { scenario, folder, clock } = request
   writeGscWrapper(folder, { seed: scenario.seed, transients: scenario.transients })
-  const drivers = ['indi_simulator_telescope', 'indi_simulator_ccd']
+  const drivers = ['indi_simulator_telescope', 'indi_simulator_ccd', 'indi_simulator_focus']
   const server = stack.use(await startIndiserver({ drivers, clock, path: [folder], homeFolder: join(folder, 'home') }))
   return server.connect
 }
@@ -59,6 +59,7 @@ export function configureDebianSimulators(
     SIM_NOISE: 10,
     SIM_TIME_FACTOR: timeFactor,
   })
-  client.want(names.camera, 'SIM_FOCUSING', { SIM_SEEING: 8 })
+  // The camera takes the width of its stars from the focuser, 7.5″ where it stands, and draws points when there is none.
+  void client.connectDevice('Focuser Simulator')
   client.want(names.camera, 'CCD_OFFSET', { OFFSET: 500 })
 }
