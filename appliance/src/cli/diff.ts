@@ -1,6 +1,7 @@
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { scoreCandidate } from '../detection/score.ts'
 import type { Candidate } from '../differencing/candidates.ts'
@@ -34,7 +35,7 @@ export async function run(argv: string[]): Promise<number> {
   using compute = createCompute()
   const science = readFrame(compute, asked.science)
   const reference = readFrame(compute, asked.reference)
-  const result = differenceFrames(compute, science, reference, asked.options)
+  const result = differenceFrames(compute, science, reference, { ...asked.options, clock: systemClock })
   const wcs = wcsFromHeader(science.header)
   const rows = result.candidates.map((candidate) => rowOf(candidate, wcs))
   const summary = {

@@ -178,7 +178,9 @@ function measureWhole(science: string, reference: string, threads: number, count
     using _scratch = compute.scope()
     const cpu = process.cpuUsage()
     const start = systemClock.monotonic()
-    const { summary } = differenceFrames(compute, readFrame(compute, science), readFrame(compute, reference))
+    const { summary } = differenceFrames(compute, readFrame(compute, science), readFrame(compute, reference), {
+      clock: systemClock,
+    })
     const used = process.cpuUsage(cpu)
     const ms = systemClock.monotonic() - start
     if (run > 0) results.push({ ms, cpuMs: (used.user + used.system) / 1000, steps: summary.timingsMs })

@@ -1,31 +1,37 @@
-import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
-import { pixelToSky, skyToPixel, wcsFromHeader } from '../frames/wcs.ts'
-import { type Background, measureBackground } from '../preprocessing/background.ts'
+import { measureBackground } from '../preprocessing/background.ts'
+import { type Aligned, alignReference, hintFromWcs } from './align.ts'
 import { type Candidate, findCandidates } from './candidates.ts'
-import { compareStars, type Side, type StarComparison } from './fluxRatio.ts'
+import {
+  astrometricNoise,
+  centredShift,
+  compareStars,
+  relativeError,
+  type Side,
+  type StarComparison,
+} from './fluxRatio.ts'
 import { estimateGain, type GainEstimate, gainFromHeader } from './gain.ts'
 import { meshFor, type Prepared, photometricStars, prepare, registrationStars, smoothed } from './prepare.ts'
-import { measurePsf, type PsfModel, type PsfStar, psfRadius } from './psf.ts'
-import { type FrameSize, type Registration, registerStars } from './register.ts'
+import { measurePsf, type PsfModel, psfRadius } from './psf.ts'
+import type { PsfStar } from './psfStars.ts'
+import { type Registration, registerStars } from './register.ts'
 import { dropMissing, replaceSaturated, saturatedBlobs } from './repair.ts'
 import { pixelMad } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { stellarFwhm } from './starWidth.ts'
-import { fitTransform, invertAt, jacobian, type PixelTransform } from './transform.ts'
-import { warp } from './warp.ts'
 import { subtract, type ZogyResult } from './zogy.ts'
 
 /**
  * Differencing, from two frames of one field to what changed between them: prepare both (prepare.ts), register
  * (register.ts), resample the reference (warp.ts), measure both PSFs (psf.ts), the flux ratio and what is left of the
  * registration (fluxRatio.ts), replace saturated cores (repair.ts), subtract (zogy.ts), list candidates (candidates.ts).
- * A reference from several frames is made by references.ts; task.ts does it all from file to file.
+ * A reference from several frames is made by references.ts; runPixels.ts does it all from file to file.
  */
 export interface DifferenceOptions {
   /** |S_corr| of a candidate; 5. */
@@ -35,7 +41,8 @@ export interface DifferenceOptions {
   readonly saturateAdu?: number
   /** At most so many candidates, the most significant ones; 500. */
   readonly maximumCandidates?: number
-  readonly clock?: Clock
+  /** For `timingsMs`; without it they are 0, and the same frames give the same result byte for byte. */
+  readonly clock?: Pick<Clock, 'monotonic'>
 }
 
 export interface DifferenceSummary {
@@ -114,7 +121,7 @@ class Work {
   readonly #compute: Compute
   readonly #frames: readonly [Frame, Frame]
   readonly #options: DifferenceOptions
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'monotonic'>
   readonly #timings: Record<string, number> = {}
   readonly #warnings: string[] = []
   #smoothing = 0
@@ -123,7 +130,7 @@ class Work {
     this.#compute = compute
     this.#frames = [science, reference]
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? { monotonic: () => 0 }
   }
 
   #timed<T>(step: string, work: () => T): T {
@@ -140,7 +147,7 @@ class Work {
     const science = this.#prepare(0)
     const reference = this.#prepare(1)
     const registration = this.#timed('register', () => this.#register(science, reference))
-    const aligned = this.#timed('warp', () => this.#align(reference, registration))
+    const aligned = this.#timed('warp', () => alignReference(this.#compute, reference, registration, this.#frames[0]))
     const coverage = this.#coverage(aligned.mask)
     this.#smoothUndersampled(science, aligned)
     const sides = this.#timed('psf', () => this.#sides(science, aligned))
@@ -232,32 +239,6 @@ class Work {
       this.#warnings.push(`aligned with ${result.registration.matched} stars only`)
     }
     return result.registration
-  }
-
-  #align(reference: Prepared, { transform }: Registration): Aligned {
-    const size = this.#frames[0]
-    const source = { science: reference.plane, mask: reference.mask, variance: undefined }
-    const warped = warp(this.#compute, source, transform, size)
-    const meshPixels = meshFor(size)
-    // What is left of the sky is taken off, and the noise is measured anew.
-    const background = measureBackground(this.#compute, warped.science, warped.mask, { meshPixels })
-    for (let i = 0; i < warped.science.data.length; i++) {
-      if ((warped.mask.data[i]! & MaskFlag.noData) === 0) warped.science.data[i]! -= background.level.data[i]!
-    }
-    const rmsAdu = restoreNoise(background, reference.rmsAdu * Math.sqrt(areaOf(transform, size)))
-    const stars = reference.stars.map((star) => {
-      const [x, y] = invertAt(transform, star.x, star.y)
-      return { ...star, x, y }
-    })
-    const inside = stars.filter((star) => star.x > -1 && star.y > -1 && star.x < size.width && star.y < size.height)
-    return {
-      plane: warped.science,
-      mask: warped.mask,
-      rms: background.rms,
-      rmsAdu,
-      stars: inside,
-      levelAdu: reference.levelAdu,
-    }
   }
 
   #coverage(mask: MaskPlane): number {
@@ -368,7 +349,7 @@ class Work {
       constantPsf: sides.science.psf.degree === 0 && sides.reference.psf.degree === 0,
       fluxRatio: comparison.ratio,
       astrometricNoise: astrometricNoise(comparison, shift),
-      relativeError: relativeError(comparison, sides),
+      relativeError: relativeError(comparison, Math.min(sides.science.psf.stars, sides.reference.psf.stars)),
     })
   }
 
@@ -430,8 +411,6 @@ class Work {
   }
 }
 
-type Aligned = Omit<Prepared, 'fwhmPixels' | 'saturateAdu'>
-
 interface Sides {
   readonly science: Side
   readonly reference: Side
@@ -450,32 +429,6 @@ function describePsf(psf: PsfModel): string {
   return `${psf.kind}, degree ${psf.degree}, ${psf.stars} stars`
 }
 
-/** The median offset, when it is measured well enough to be taken out. */
-function centredShift({ offset, stars }: StarComparison): readonly [number, number] {
-  return stars >= 3 && Math.hypot(...offset) < 1 ? offset : [0, 0]
-}
-
-/** The scatter, and what is not known better of the offset. */
-function astrometricNoise(
-  { offset, scatter, stars }: StarComparison,
-  shift: readonly [number, number],
-): [number, number] {
-  const least = stars >= 8 ? 0.01 : 0.1
-  const along = (axis: 0 | 1): number =>
-    Math.hypot(
-      Math.max(least, scatter[axis]),
-      offset[axis] - shift[axis],
-      scatter[axis] / Math.sqrt(Math.max(1, stars)),
-    )
-  return [along(0), along(1)]
-}
-
-/** Of the flux ratio and of the PSFs (half a percent from one star, less with more); at most 0.7 %. */
-function relativeError({ ratio, ratioError }: StarComparison, { science, reference }: Sides): number {
-  const stars = Math.max(1, Math.min(science.psf.stars, reference.psf.stars))
-  return Math.hypot(Math.min(0.005, ratioError / ratio), 0.005 / Math.sqrt(stars))
-}
-
 function refuseEmpty({ science, mask }: Frame, name: string): void {
   let first: number | undefined
   for (let i = 0; i < science.data.length; i++) {
@@ -486,37 +439,4 @@ function refuseEmpty({ science, mask }: Frame, name: string): void {
   }
   const what = first === undefined ? 'has no pixel with a value' : `holds nothing but the value ${first}`
   throw new NightjarError('differencing/empty', `the ${name} frame ${what}`)
-}
-
-/**
- * Resampling takes noise from the highest frequencies only, which the PSFs do not pass: what a matched filter sees is still
- * the noise before. Raises the map to `wholeAdu`, by at most half; returns the typical noise.
- */
-function restoreNoise(background: Background, wholeAdu: number): number {
-  const factor = Math.max(1, Math.min(1.5, wholeAdu / background.globalRmsAdu))
-  const { data } = background.rms
-  for (let i = 0; i < data.length; i++) data[i]! *= factor
-  return factor * background.globalRmsAdu
-}
-
-/** Reference pixels on one science pixel, in the middle of the frame. */
-function areaOf(transform: PixelTransform, { width, height }: FrameSize): number {
-  const [a, b, c, d] = jacobian(transform, width / 2, height / 2)
-  return Math.abs(a * d - b * c)
-}
-
-/** Science to reference pixels through the sky, when both headers have a world coordinate system. */
-export function hintFromWcs(science: Frame, reference: Frame): PixelTransform | undefined {
-  const [from, to] = [wcsFromHeader(science.header), wcsFromHeader(reference.header)]
-  if (!from || !to) return undefined
-  const pairs = []
-  for (let j = 0; j <= 6; j++) {
-    for (let i = 0; i <= 6; i++) {
-      const [x, y] = [(i / 6) * (science.width - 1), (j / 6) * (science.height - 1)]
-      const sky = pixelToSky(from, x, y)
-      const pixel = skyToPixel(to, sky.raDeg, sky.decDeg)
-      if (pixel) pairs.push({ fromX: x, fromY: y, toX: pixel.x, toY: pixel.y, weight: 1 })
-    }
-  }
-  return fitTransform(pairs, 3) ?? fitTransform(pairs, 1)
 }

@@ -1,5 +1,6 @@
 import type { MaskPlane, Plane } from '../frames/plane.ts'
-import type { PsfModel, PsfStar } from './psf.ts'
+import type { PsfModel } from './psf.ts'
+import type { PsfStar } from './psfStars.ts'
 import { median, robustSigma, weightedMedian } from './robust.ts'
 import { fitStar, type StarFit } from './starFit.ts'
 
@@ -96,4 +97,30 @@ function summarise(compared: readonly Compared[]): StarComparison {
     offset,
     scatter: [robustSigma(dx, offset[0]), robustSigma(dy, offset[1])],
   }
+}
+
+/** The median offset, when it is measured well enough to be taken out. */
+export function centredShift({ offset, stars }: StarComparison): readonly [number, number] {
+  return stars >= 3 && Math.hypot(...offset) < 1 ? offset : [0, 0]
+}
+
+/** The scatter, and what is not known better of the offset. */
+export function astrometricNoise(
+  { offset, scatter, stars }: StarComparison,
+  shift: readonly [number, number],
+): [number, number] {
+  const least = stars >= 8 ? 0.01 : 0.1
+  const along = (axis: 0 | 1): number =>
+    Math.hypot(
+      Math.max(least, scatter[axis]),
+      offset[axis] - shift[axis],
+      scatter[axis] / Math.sqrt(Math.max(1, stars)),
+    )
+  return [along(0), along(1)]
+}
+
+/** Of the flux ratio and of the PSFs (half a percent from one star, less with more); at most 0.7 %. */
+export function relativeError({ ratio, ratioError }: StarComparison, psfStars: number): number {
+  const stars = Math.max(1, psfStars)
+  return Math.hypot(Math.min(0.005, ratioError / ratio), 0.005 / Math.sqrt(stars))
 }

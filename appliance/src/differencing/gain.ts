@@ -1,6 +1,6 @@
 import type { FitsHeader } from '../frames/fits/header.ts'
 import type { Side } from './fluxRatio.ts'
-import type { PsfStar } from './psf.ts'
+import type { PsfStar } from './psfStars.ts'
 import { median } from './robust.ts'
 import { fitStar } from './starFit.ts'
 

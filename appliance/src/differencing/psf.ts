@@ -1,7 +1,10 @@
-import type { MaskPlane, Plane } from '../frames/plane.ts'
+import type { Plane } from '../frames/plane.ts'
 import { fitMoffat, type MoffatShape, moffatStamp } from './moffat.ts'
+import { normalised, PolynomialPsf } from './psfModel.ts'
+import { type PsfInput, type PsfStar, selectPsfStars } from './psfStars.ts'
 import { median, robustSigma, solveLinear } from './robust.ts'
 import { StampSpline } from './spline.ts'
+import { stampFwhm, windowedCentroid } from './stampShape.ts'
 import { fitStar } from './starFit.ts'
 import { StarGrid } from './starGrid.ts'
 import { stellarFwhm } from './starWidth.ts'
@@ -27,29 +30,6 @@ export interface PsfModel {
   splineAt(x: number, y: number): StampSpline
 }
 
-/** What psf.ts needs to know about a star; `preprocessing/stars.ts` measures it. */
-export interface PsfStar {
-  readonly x: number
-  readonly y: number
-  readonly fluxAdu: number
-  readonly snr: number
-  readonly fwhmPixels: number
-  readonly ellipticity: number
-}
-
-export interface PsfInput {
-  /** Background-subtracted, ADU. */
-  readonly plane: Plane
-  readonly mask: MaskPlane
-  readonly stars: readonly PsfStar[]
-  /** Background noise, ADU. */
-  readonly rmsAdu: number
-  /** Half the stamp's side. */
-  readonly radius: number
-  /** Highest polynomial degree allowed. */
-  readonly degree?: 0 | 1 | 2
-}
-
 /** With fewer stars the Moffat profile is used alone, unless three or more are bright enough to show its faults. */
 export const fewestEmpiricalStars = 8
 const brightSnr = 300
@@ -58,7 +38,6 @@ function supportsEmpirical(stars: readonly PsfStar[]): boolean {
   if (stars.length >= fewestEmpiricalStars) return true
   return stars.filter((star) => star.snr > brightSnr).length >= 3
 }
-const mostStars = 120
 
 /** Half the side of a PSF stamp that holds 99.7 % of a Moffat profile of this width. */
 export function psfRadius(fwhmPixels: number): number {
@@ -92,48 +71,6 @@ interface Core extends PsfInput {
 
 function clampWidth(fwhm: number): number {
   return Number.isFinite(fwhm) ? Math.max(1.2, Math.min(12, fwhm)) : 3
-}
-
-/** Bright, round, isolated, untouched by any mask bit near the core, away from the border. */
-export function selectPsfStars({ plane, mask, stars, radius }: PsfInput): PsfStar[] {
-  const bright = stars.filter((star) => star.snr >= 20 && star.fluxAdu > 0)
-  const pool = bright.length >= 12 ? bright : stars.filter((star) => star.snr >= 8 && star.fluxAdu > 0)
-  const width = stellarFwhm(pool)
-  const locus = pool.filter((star) => Math.abs(star.fwhmPixels - width) < 0.25 * width)
-  const spread = Math.max(0.05 * width, robustSigma(locus.map((star) => star.fwhmPixels)))
-  const roundest = median(locus.map((star) => star.ellipticity))
-  const grid = new StarGrid(stars, plane, 32)
-  const good = pool.filter(
-    (star) =>
-      Math.abs(star.fwhmPixels - width) <= 2.5 * spread &&
-      star.ellipticity <= roundest + 0.15 &&
-      inside(star, plane, radius + 1) &&
-      isClean(star, mask, Math.max(4, 1.6 * width)) &&
-      isAlone(star, stars, grid, radius, width),
-  )
-  return good.sort((a, b) => b.snr - a.snr).slice(0, mostStars)
-}
-
-function inside(star: PsfStar, plane: Plane, margin: number): boolean {
-  return star.x >= margin && star.y >= margin && star.x < plane.width - margin && star.y < plane.height - margin
-}
-
-function isClean(star: PsfStar, mask: MaskPlane, radius: number): boolean {
-  const reach = Math.ceil(radius)
-  const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
-  for (let y = cy - reach; y <= cy + reach; y++)
-    for (let x = cx - reach; x <= cx + reach; x++) if (mask.data[y * mask.width + x] !== 0) return false
-  return true
-}
-
-function isAlone(star: PsfStar, stars: readonly PsfStar[], grid: StarGrid, radius: number, fwhm: number): boolean {
-  for (const index of grid.within(star.x, star.y, radius)) {
-    const other = stars[index]!
-    const distance = Math.hypot(other.x - star.x, other.y - star.y)
-    if (distance < 0.5) continue
-    if (other.fluxAdu > (distance < 2.5 * fwhm ? 0.02 : 0.1) * star.fluxAdu) return false
-  }
-  return true
 }
 
 interface Cut {
@@ -260,11 +197,6 @@ function moffatBase(shape: MoffatShape, size: number): Float64Array {
   return normalised(moffatStamp(shape, size).map((v, k) => v * window[k]!))
 }
 
-function normalised(stamp: Float64Array): Float64Array {
-  const sum = stamp.reduce((total, v) => total + v, 0)
-  return stamp.map((v) => v / sum)
-}
-
 function basisOf(degree: 0 | 1 | 2, u: number, v: number): readonly number[] {
   if (degree === 0) return [1]
   return degree === 1 ? [1, u, v] : [1, u, v, u * u, u * v, v * v]
@@ -355,109 +287,6 @@ function solvePixel(
     }
   }
   return solveLinear(matrix, right)
-}
-
-/** Centroid under a round Gaussian of the PSF's own width, from the middle of the stamp. */
-export function windowedCentroid(stamp: ArrayLike<number>, size: number): { readonly dx: number; readonly dy: number } {
-  const half = (size - 1) / 2
-  const sigma = Math.max(0.8, stampFwhm(stamp, size) / 2.355)
-  let [dx, dy] = [0, 0]
-  for (let round = 0; round < 20; round++) {
-    let [sum, sumX, sumY] = [0, 0, 0]
-    for (let j = 0; j < size; j++) {
-      for (let i = 0; i < size; i++) {
-        const [x, y] = [i - half - dx, j - half - dy]
-        const w = stamp[j * size + i]! * Math.exp(-(x * x + y * y) / (2 * sigma * sigma))
-        sum += w
-        sumX += w * x
-        sumY += w * y
-      }
-    }
-    if (!(sum > 0)) break
-    dx += (2 * sumX) / sum
-    dy += (2 * sumY) / sum
-    if (Math.abs(sumX) + Math.abs(sumY) < 1e-5 * sum) break
-  }
-  return { dx, dy }
-}
-
-/** Diameter of the circle whose area is that above half of the maximum, read at a fifth of a pixel. */
-export function stampFwhm(stamp: ArrayLike<number>, size: number): number {
-  const spline = new StampSpline(stamp, size)
-  const half = (size - 1) / 2
-  const peak = spline.at(half, half)
-  let above = 0
-  for (let y = 0; y <= size - 1; y += 0.2) {
-    for (let x = 0; x <= size - 1; x += 0.2) {
-      const near = stamp[Math.round(y) * size + Math.round(x)]!
-      if (near > 0.2 * peak && spline.at(x, y) > 0.5 * peak) above++
-    }
-  }
-  return 2 * Math.sqrt((above * 0.04) / Math.PI)
-}
-
-/** The frame is divided into cells × cells; within each one spline serves. */
-const cells = 8
-
-/** What surrounds the core: a stamp whose middle the core replaces, and that is normalised with it. */
-interface Wings {
-  readonly stamp: Float64Array
-  readonly size: number
-}
-
-class PolynomialPsf {
-  readonly size: number
-  readonly #coreSize: number
-  readonly #terms: readonly Float64Array[]
-  readonly #place: (x: number, y: number) => readonly number[]
-  readonly #kept = new Map<string, StampSpline>()
-  readonly #degree: number
-  readonly #wings: Wings | undefined
-
-  constructor(
-    terms: readonly Float64Array[],
-    degree: number,
-    coreSize: number,
-    place: (x: number, y: number) => readonly number[],
-    wings?: Wings,
-  ) {
-    this.#terms = terms
-    this.#coreSize = coreSize
-    this.size = wings?.size ?? coreSize
-    this.#place = place
-    this.#degree = degree
-    this.#wings = wings
-  }
-
-  stampAt(x: number, y: number): Float64Array {
-    const core = this.#coreAt(x, y)
-    if (!this.#wings) return core
-    const n = this.#coreSize
-    const edge = (this.size - n) / 2
-    const stamp = this.#wings.stamp.slice()
-    for (let k = 0; k < core.length; k++) stamp[(Math.floor(k / n) + edge) * this.size + (k % n) + edge] = core[k]!
-    return normalised(stamp)
-  }
-
-  #coreAt(x: number, y: number): Float64Array {
-    const basis = this.#place(x, y)
-    const stamp = new Float64Array(this.#coreSize * this.#coreSize)
-    this.#terms.forEach((term, k) => {
-      for (let i = 0; i < stamp.length; i++) stamp[i]! += basis[k]! * term[i]!
-    })
-    return stamp
-  }
-
-  splineAt(x: number, y: number): StampSpline {
-    const [, u = 0, v = 0] = this.#place(x, y)
-    const cell = (t: number): number => Math.max(0, Math.min(cells - 1, Math.floor(((t + 1) / 2) * cells)))
-    const key = this.#degree === 0 ? '' : `${cell(u)},${cell(v)}`
-    const kept = this.#kept.get(key)
-    if (kept) return kept
-    const spline = new StampSpline(this.stampAt(x, y), this.size)
-    this.#kept.set(key, spline)
-    return spline
-  }
 }
 
 function constantPsf(stamp: Float64Array, size: number, shape: MoffatShape, stars: number): PsfModel {
