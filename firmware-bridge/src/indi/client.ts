@@ -297,11 +297,12 @@ class Client implements IndiClient {
   }
 
   #onClose(reason: string, retryMs: number): void {
-    const wasOpen = this.#wire !== undefined
     this.#wire = undefined
     this.#decoder = undefined
-    if (wasOpen) this.#reduced(removeAll(this.#state))
+    const { state, changes } = removeAll(this.#state)
+    this.#state = state
     this.#tell({ type: 'closed', reason, retryMs })
+    for (const change of changes) this.#tell(change)
   }
 
   #onFault(fault: ProtocolFault): void {
