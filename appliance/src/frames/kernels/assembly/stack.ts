@@ -9,16 +9,29 @@ function lanes(table: usize, k: i32, at: usize, factors: usize): v128 {
   return f32x4.mul(v128.load(plane + at), f32x4.splat(load<f32>(factors + ((<usize>k) << 2))))
 }
 
-/** Insertion sort of `count` vectors, each lane by itself. */
+/** Batcher's merge exchange (Knuth, volume 3, 5.2.2, algorithm M): sorts `count` vectors, each lane by itself. */
 function sortLanes(values: usize, count: i32): void {
-  for (let k = 1; k < count; k++) {
-    for (let j = k; j > 0; j--) {
-      const low = values + ((<usize>(j - 1)) << 4)
-      const high = values + ((<usize>j) << 4)
-      const a = v128.load(low)
-      const b = v128.load(high)
-      v128.store(low, f32x4.min(a, b))
-      v128.store(high, f32x4.max(a, b))
+  let top: i32 = 1
+  while (top < count) top <<= 1
+  top >>= 1
+  for (let p = top; p > 0; p >>= 1) {
+    let q = top
+    let r: i32 = 0
+    let d = p
+    while (true) {
+      for (let i = 0; i < count - d; i++) {
+        if ((i & p) != r) continue
+        const low = values + ((<usize>i) << 4)
+        const high = values + ((<usize>(i + d)) << 4)
+        const a = v128.load(low)
+        const b = v128.load(high)
+        v128.store(low, f32x4.min(a, b))
+        v128.store(high, f32x4.max(a, b))
+      }
+      if (q == p) break
+      d = q - p
+      q >>= 1
+      r = p
     }
   }
 }

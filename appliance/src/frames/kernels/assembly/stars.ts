@@ -127,9 +127,14 @@ const pointVariance: f64 = 0.05
  * The residual at (x, y) for star `label`. A pixel that is unusable or belongs to another star is replaced by the one
  * opposite to it across the centre; NaN when that is no better.
  */
+// @ts-ignore: decorator
+@inline
 function usable(residual: usize, labels: usize, width: i32, height: i32, x: i32, y: i32, label: i32, cx: f64, cy: f64): f32 {
   const v = own(residual, labels, width, height, x, y, label)
-  if (v == v) return v
+  return v == v ? v : opposite(residual, labels, width, height, x, y, label, cx, cy)
+}
+
+function opposite(residual: usize, labels: usize, width: i32, height: i32, x: i32, y: i32, label: i32, cx: f64, cy: f64): f32 {
   const mx = <i32>Math.floor(2 * cx - <f64>x + 0.5)
   const my = <i32>Math.floor(2 * cy - <f64>y + 0.5)
   return own(residual, labels, width, height, mx, my, label)
@@ -263,7 +268,10 @@ export function starShapes(
         break
       }
       if (!(mxx + myy < 1600 && mxx * myy - mxy * mxy > 0.02 * mxx * myy)) break
-      if (change < 2e-3 && ux * ux + uy * uy < 1e-6) {
+      // A hundredth of what the noise allows is settled.
+      const signal = sum * sum / fluxVariance
+      const settled = Math.max(1e-6, (1e-4 * (mxx + myy)) / signal)
+      if (change < Math.max(2e-3, 0.1 / Math.sqrt(signal)) && ux * ux + uy * uy < settled) {
         status = statusGood
         break
       }
@@ -406,10 +414,12 @@ function naturalLog(x: f64): f64 {
 
 const binsPerPixel: f64 = 8
 
-/** Adds one pixel to the curve of growth: inner pixels as 5 × 5 points. */
+/** Adds one pixel to the curve of growth: inner pixels as 5 × 5 points, outer ones as three along the radius. */
 function spread(curve: usize, dx: f64, dy: f64, r: f64, wide: f64, v: f64): void {
-  if (r > 6) {
-    addTo(curve, r, wide, v)
+  if (r > 3.5) {
+    addTo(curve, r - 0.33, wide, v * (1 / 3.0))
+    addTo(curve, r, wide, v * (1 / 3.0))
+    addTo(curve, r + 0.33, wide, v * (1 / 3.0))
     return
   }
   for (let j = -2; j <= 2; j++) {
