@@ -5,6 +5,7 @@ import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import { createCatalogStage } from './catalog/run.ts'
 import type { Settings } from './contract/config.ts'
+import { version } from './contract/version.ts'
 import { giveLabel } from './curation/giveLabel.ts'
 import { createCurationStage } from './curation/run.ts'
 import { createDetectionStage } from './detection/run.ts'
@@ -18,12 +19,10 @@ import { tonightState } from './night/tonight.ts'
 import type { Site } from './observations/ephemeris.ts'
 import { adoptFrames } from './observatory/adopt.ts'
 import { defaultGateLimits } from './observatory/gate.ts'
-import { buildMasters } from './preprocessing/runMasters.ts'
 import { createPreprocessingStage } from './preprocessing/run.ts'
+import { buildMasters } from './preprocessing/runMasters.ts'
 import type { Daemon } from './server/daemon.ts'
 import { openStore } from './store/openStore.ts'
-
-export const version = '0.1.0'
 
 /** What a daemon is made of. Everything that touches the world is handed in, so a virtual night is the same daemon. */
 export interface DaemonParts {
@@ -37,7 +36,6 @@ export interface DaemonParts {
   readonly offload: Offload
   readonly destinations: readonly Destination[]
   readonly simulated: boolean
-
 }
 
 export interface RunningDaemon extends Daemon, AsyncDisposable {

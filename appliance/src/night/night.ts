@@ -1,8 +1,17 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
-import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
+import type { Mount, MountState } from '@nightjar/firmware-bridge/devices/mount.ts'
 import type { NightPhase } from '../contract/api.ts'
-import { horizontal, nightIdAt, type Site, separationDeg, sunAt, sunEquatorial } from '../observations/ephemeris.ts'
+import type { FrameFacts } from '../frames/fits/facts.ts'
+import {
+  type Horizontal,
+  horizontal,
+  nightIdAt,
+  type Site,
+  separationDeg,
+  sunAt,
+  sunEquatorial,
+} from '../observations/ephemeris.ts'
 import { chooseField, type Field } from '../observations/fields.ts'
 import { type CalibrationPlan, captureCalibration } from '../observatory/calibration.ts'
 import { captureFrame } from '../observatory/capture.ts'
@@ -195,7 +204,7 @@ export function createNight(deps: NightDeps): Night {
           filter: target.filter,
           nightId,
           field: target,
-          facts: pointingFacts(site, mount.state(), here.altitudeDeg),
+          facts: pointingFacts(site, mount.state(), here),
         },
         signal,
       )
@@ -284,28 +293,18 @@ export function createNight(deps: NightDeps): Night {
   }
 }
 
-/** Header facts of peers' common set; AIRMASS is left out below the horizon. */
-function pointingFacts(
-  site: Site,
-  mount: { raDeg: number; decDeg: number },
-  altitudeDeg: number,
-): Record<string, number | string> {
-  const facts: Record<string, number | string> = {
-    RA: mount.raDeg,
-    DEC: mount.decDeg,
-    RADESYS: 'ICRS',
-    EQUINOX: 2000,
-    SITENAME: site.name,
-    SITELAT: site.latitudeDeg,
-    SITELONG: site.longitudeDeg,
-    SITEELEV: site.elevationMetres,
-    CENTALT: altitudeDeg,
+/** Where the telescope was and looked, for the header. */
+function pointingFacts(site: Site, mount: MountState, here: Horizontal): Partial<FrameFacts> {
+  const { pierSide } = mount
+  return {
+    raDeg: mount.raDeg,
+    decDeg: mount.decDeg,
+    altitudeDeg: here.altitudeDeg,
+    azimuthDeg: here.azimuthDeg,
+    observatory: site.name,
+    latitudeDeg: site.latitudeDeg,
+    longitudeDeg: site.longitudeDeg,
+    elevationMetres: site.elevationMetres,
+    ...(pierSide !== 'unknown' && { pierSide: pierSide === 'east' ? ('EAST' as const) : ('WEST' as const) }),
   }
-  if (altitudeDeg > 0) facts['AIRMASS'] = airmass(altitudeDeg)
-  return facts
-}
-
-/** Airmass at an altitude in degrees (Kasten & Young 1989, Appl. Opt. 28, 4735). */
-export function airmass(altitudeDeg: number): number {
-  return 1 / (Math.sin((altitudeDeg * Math.PI) / 180) + 0.50572 * (altitudeDeg + 6.07995) ** -1.6364)
 }

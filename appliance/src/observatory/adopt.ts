@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FrameRecord, FrameType } from '../contract/records.ts'
+import { imageTypes } from '../frames/fits/facts.ts'
 import type { FitsHeader } from '../frames/fits/header.ts'
 import { firstImage, imageSize, openFits } from '../frames/fits/read.ts'
 import { hashFile } from '../store/frameFiles.ts'
 import type { Store } from '../store/store.ts'
-import { imageTypes, recordCaptured } from './capture.ts'
+import { recordCaptured } from './capture.ts'
 
 /**
  * A frame whose file became durable but whose journal line did not, because the power went in between, is not lost: it is

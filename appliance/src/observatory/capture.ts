@@ -1,6 +1,9 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { FrameRecord, FrameType } from '../contract/records.ts'
+import { version } from '../contract/version.ts'
+import { type FrameFacts, frameEntries } from '../frames/fits/facts.ts'
+import type { HeaderEntries } from '../frames/fits/header.ts'
 import { frameFromCamera } from '../frames/fits/ingest.ts'
 import type { Field } from '../observations/fields.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
@@ -14,8 +17,8 @@ export interface ExposurePlan {
   readonly nightId: string
   /** `calibration` for frames that show no sky. */
   readonly field: Pick<Field, 'fieldId' | 'raDeg' | 'decDeg'> | undefined
-  /** Facts for the header that only the observatory knows: keyword → value. */
-  readonly facts: Readonly<Record<string, string | number | boolean>>
+  /** For the header: what only the observatory knows. */
+  readonly facts: Partial<FrameFacts>
 }
 
 export type Captured =
@@ -41,14 +44,11 @@ export async function captureFrame(
   const exposure = await camera.expose({ seconds: plan.exposureSeconds, frameType: plan.type, signal })
   if (!exposure.ok) return failed(store, clock, frameId, exposure.reason)
   const ingested = frameFromCamera(exposure.bytes, {
-    ...plan.facts,
-    FRAMEID: frameId,
-    NIGHTID: plan.nightId,
-    IMAGETYP: imageTypes[plan.type],
-    OBJECT: fieldId,
-    EXPTIME: plan.exposureSeconds,
-    FILTER: plan.filter,
-    'DATE-OBS': new Date(exposure.startedAtMs).toISOString().slice(0, 23),
+    ...entriesOf(plan, frameId, exposure),
+    // These the camera knows itself.
+    ROWORDER: undefined,
+    XBINNING: undefined,
+    YBINNING: undefined,
   })
   if (!ingested.ok) return failed(store, clock, frameId, ingested.reason)
   const path = `frames/${plan.nightId}/${frameId}.fits`
@@ -72,6 +72,25 @@ export async function captureFrame(
   return { ok: true, frame }
 }
 
+function entriesOf(
+  plan: ExposurePlan,
+  frameId: string,
+  exposure: { readonly startedAtMs: number; readonly endedAtMs: number },
+): HeaderEntries {
+  return frameEntries({
+    ...plan.facts,
+    imageType: plan.type,
+    startedAtMs: exposure.startedAtMs,
+    endedAtMs: exposure.endedAtMs,
+    exposureSeconds: plan.exposureSeconds,
+    software: `Nightjar ${version}`,
+    object: plan.field?.fieldId ?? 'calibration',
+    filter: plan.filter,
+    nightId: plan.nightId,
+    frameId,
+  })
+}
+
 /** Commits a frame whose file is durable, with the job that takes it further. */
 export function recordCaptured(store: Store, atMs: number, frame: FrameRecord): void {
   store.commit(atMs, (tx) => {
@@ -87,14 +106,6 @@ export function recordCaptured(store: Store, atMs: number, frame: FrameRecord): 
     })
     if (frame.type === 'light') tx.job('preprocessing', frame.frameId)
   })
-}
-
-/** IMAGETYP values of SBFITSEXT 1.0. */
-export const imageTypes: Readonly<Record<FrameType, string>> = {
-  light: 'Light Frame',
-  dark: 'Dark Frame',
-  bias: 'Bias Frame',
-  flat: 'Flat Frame',
 }
 
 /** Night and UTC time of day to the millisecond: unique on one camera, sorts by time, needs no counter to survive. */

@@ -110,7 +110,8 @@ function rounded(value: number | undefined, decimals: number): number | undefine
   return value === undefined ? undefined : Number(value.toFixed(decimals))
 }
 
-const imageTypes = { light: 'Light Frame', dark: 'Dark Frame', bias: 'Bias Frame', flat: 'Flat Frame' } as const
+/** IMAGETYP values of SBFITSEXT 1.0. */
+export const imageTypes = { light: 'Light Frame', dark: 'Dark Frame', bias: 'Bias Frame', flat: 'Flat Frame' } as const
 
 function timeEntries(facts: FrameFacts): HeaderEntries {
   const start = facts.startedAtMs
@@ -204,9 +205,9 @@ function pointingEntries(facts: FrameFacts): HeaderEntries {
   }
 }
 
-/** The header of one exposure: the keywords that other programs read, with their units. FITS 4.0 spelling throughout. */
-export function frameHeader(facts: FrameFacts): FitsHeader {
-  return FitsHeader.from({
+/** The keywords of one exposure that other programs read, with their units. FITS 4.0 spelling throughout. */
+export function frameEntries(facts: FrameFacts): HeaderEntries {
+  return {
     IMAGETYP: imageTypes[facts.imageType],
     OBJECT: facts.object,
     ...timeEntries(facts),
@@ -219,5 +220,10 @@ export function frameHeader(facts: FrameFacts): FitsHeader {
     FRAMEID: facts.frameId,
     FIELD: facts.fieldId,
     SWCREATE: facts.software,
-  })
+  }
+}
+
+/** `frameEntries` as a header. */
+export function frameHeader(facts: FrameFacts): FitsHeader {
+  return FitsHeader.from(frameEntries(facts))
 }
