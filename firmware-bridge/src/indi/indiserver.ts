@@ -34,6 +34,8 @@ export type IndiserverEvent =
 export interface Indiserver extends AsyncDisposable {
   readonly socketPath: string
   readonly connect: Connect
+  /** Process group of the relay, the server and its drivers. */
+  readonly processGroup: number
   /** Resolves to why, when the relay itself is gone: the server will not come back. */
   readonly ended: Promise<string>
   /** The last lines that the server and its drivers wrote. */
@@ -93,6 +95,7 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
   return {
     socketPath,
     connect: connectTcp({ path: socketPath }),
+    processGroup: child.pid!,
     ended,
     log: () => lines,
     [Symbol.asyncDispose]: stop,
