@@ -85,7 +85,7 @@ export const TonightState = Type.Object({
     }),
   ),
   exposure: Type.Optional(
-    Type.Object({ frameId: Type.String(), seconds: Type.Number(), remainingSeconds: Type.Number() }),
+    Type.Object({ seconds: Type.Number(), remainingSeconds: Type.Number() }),
   ),
   frames: Type.Object({
     expected: Type.Integer(),

@@ -30,6 +30,8 @@ export interface DifferenceInput {
 
 /** Stamps are drawn for this many candidates, the most significant; no frame should have more to show. */
 const mostStamps = 100
+/** Above this many standard deviations of the sky a stamp's grey turns from linear to logarithmic. */
+const kneeSigma = 6
 
 export async function differenceFiles(
   compute: Compute,
@@ -53,11 +55,13 @@ async function writeStamps(folder: string, difference: Difference, { x, y }: Can
   const science = cutout(difference.science, x, y)
   const reference = cutout(difference.alignedReference, x, y)
   const [low, high] = range(science, 0.05, 0.995)
+  const [dim, sky] = range(science, 0.16, 0.5)
+  const knee = (kneeSigma * (sky - dim)) / (high - low)
   const change = cutout(difference.difference, x, y)
   const [, most] = range(change.map(Math.abs), 0, 0.995)
   const pictures = {
-    science: grey(science, low, high),
-    reference: grey(reference, low, high),
+    science: grey(science, low, high, knee),
+    reference: grey(reference, low, high, knee),
     difference: grey(change, -most, most),
   }
   for (const [name, pixels] of Object.entries(pictures)) {
@@ -72,11 +76,14 @@ function range(values: Float32Array, low: number, high: number): readonly [numbe
   return [at(low), at(high)]
 }
 
-function grey(values: Float32Array, low: number, high: number): Uint8Array {
-  const scale = 255 / Math.max(1e-6, high - low)
-  return Uint8Array.from(values, (value) =>
-    Math.max(0, Math.min(255, Math.round(((Number.isNaN(value) ? low : value) - low) * scale))),
-  )
+/** Bytes between two values, asinh above a `knee` (a share of the range), so that a bright neighbour leaves the faint visible. */
+function grey(values: Float32Array, low: number, high: number, knee = Number.POSITIVE_INFINITY): Uint8Array {
+  const range = Math.max(1e-6, high - low)
+  const shown = knee > 0 && knee < 1 ? (t: number) => Math.asinh(t / knee) / Math.asinh(1 / knee) : (t: number) => t
+  return Uint8Array.from(values, (value) => {
+    const t = ((Number.isNaN(value) ? low : value) - low) / range
+    return Math.round(255 * shown(Math.max(0, Math.min(1, t))))
+  })
 }
 
 export interface ReferenceInput {

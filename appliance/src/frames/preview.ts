@@ -27,7 +27,9 @@ export interface PreviewOptions {
 const tableEntries = 16384
 /** Fraction of the range above which the asinh stretch turns from linear to logarithmic. */
 const asinhKnee = 0.04
-const blackSigma = 2.5
+const blackSigma = 1.2
+/** A frame of nothing but sky shows as dark grey grain, not as snow. */
+const leastWhiteSigma = 40
 const whiteFraction = 0.998
 
 /** Black a little below the sky, white where only the brightest 0.2 % are; never equal. */
@@ -37,7 +39,7 @@ function limits(compute: Compute, plane: Plane, options: PreviewOptions): readon
   const sigma = sigmaPerMad * mad
   const [top = median] = quantiles(compute, plane, [whiteFraction])
   const black = options.black ?? median - blackSigma * sigma
-  const white = options.white ?? Math.max(top, median + 8 * sigma)
+  const white = options.white ?? Math.max(top, median + leastWhiteSigma * sigma)
   return [black, white > black ? white : black + 1]
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { Mount, MountState } from '@nightjar/firmware-bridge/devices/mount.ts'
+import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { NightPhase } from '../contract/api.ts'
 import type { FrameFacts } from '../frames/fits/facts.ts'
 import {
@@ -44,8 +45,6 @@ export interface NightDeps {
   readonly diskFreeBytes: () => number
 }
 
-export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string }
-
 /** Opens, observes, closes. One at a time; `stop` always ends with the mount parked or a fault that says why not. */
 export interface Night extends AsyncDisposable {
   readonly deps: NightDeps
@@ -55,7 +54,7 @@ export interface Night extends AsyncDisposable {
   readonly doing: string
   readonly field: Field | undefined
   /** The exposure under way. */
-  readonly exposure: { readonly frameId: string; readonly seconds: number; readonly endsAtMs: number } | undefined
+  readonly exposure: { readonly seconds: number; readonly endsAtMs: number } | undefined
   /** Frames that should have been taken by now, had nothing gone wrong. */
   readonly expectedFrames: number
   gateState(): GateState
@@ -80,6 +79,8 @@ export const nightLimits = {
 
 class NightOver extends Error {}
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 export function createNight(deps: NightDeps): Night {
   const { store, clock, mount, camera, site } = deps
   let phase: NightPhase = 'closed'
@@ -91,12 +92,18 @@ export function createNight(deps: NightDeps): Night {
   let stopping: AbortController | undefined
   let running: Promise<void> = Promise.resolve()
 
+  /** Safety does not wait for the disk: the phase changes even when the journal cannot take the line. */
   function move(to: NightPhase, reason: string): void {
     if (!mayMove(phase, to)) throw new NightOver(`a night cannot go from ${phase} to ${to}`)
     const from = phase
-    store.commit(clock.now(), (tx) => tx.event('night.changed', { nightId, from, to, reason }))
     phase = to
     doing = reason
+    try {
+      store.commit(clock.now(), (tx) => tx.event('night.changed', { nightId, from, to, reason }))
+    } catch (error) {
+      doing = `${reason} The journal could not be written: ${messageOf(error)}`
+      if (to !== 'closing' && to !== 'closed' && to !== 'fault') throw new NightOver(doing)
+    }
   }
 
   function gateState(): GateState {
@@ -193,7 +200,7 @@ export function createNight(deps: NightDeps): Night {
     const verdict = ask({ kind: 'expose', seconds: target.exposureSeconds })
     if (!verdict.allow) throw new NightOver(verdict.reason)
     doing = `Exposing ${target.fieldId} for ${target.exposureSeconds} s.`
-    exposure = { frameId: '', seconds: target.exposureSeconds, endsAtMs: clock.now() + target.exposureSeconds * 1000 }
+    exposure = { seconds: target.exposureSeconds, endsAtMs: clock.now() + target.exposureSeconds * 1000 }
     try {
       const here = horizontal(site, target.raDeg, target.decDeg, clock.now())
       const captured = await captureFrame(
@@ -240,7 +247,7 @@ export function createNight(deps: NightDeps): Night {
       move('observing', 'Observing.')
       await observe(signal)
     } catch (error) {
-      if (!signal.aborted) reason = error instanceof Error ? error.message : String(error)
+      if (!signal.aborted) reason = messageOf(error)
     }
     await close(signal.aborted ? String(signal.reason) : reason)
   }
@@ -275,7 +282,7 @@ export function createNight(deps: NightDeps): Night {
       observingSinceMs = undefined
       stopping = new AbortController()
       running = run(by, stopping.signal).catch((error: unknown) => {
-        doing = `The night ended with a fault: ${error instanceof Error ? error.message : String(error)}`
+        doing = `The night ended with a fault: ${messageOf(error)}`
         phase = 'fault'
       })
       return { ok: true }

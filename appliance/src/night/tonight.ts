@@ -51,9 +51,8 @@ export function tonightState(night: Night): TonightState {
     ...(exposure
       ? {
           exposure: {
-            frameId: exposure.frameId,
             seconds: exposure.seconds,
-            remainingSeconds: Math.max(0, (exposure.endsAtMs - nowMs) / 1000),
+            remainingSeconds: remainingSeconds(exposure, cameraState, nowMs),
           },
         }
       : {}),
@@ -65,6 +64,17 @@ export function tonightState(night: Night): TonightState {
     ...(last ? { lastFrameId: last.frameId } : {}),
     safety: { safe: reasons.length === 0, reasons },
   }
+}
+
+/** As the camera counts it, which knows when the shutter opened; by the clock where a camera does not count. */
+function remainingSeconds(
+  exposure: { seconds: number; endsAtMs: number },
+  camera: { exposing: boolean; remainingSeconds?: number | undefined },
+  nowMs: number,
+): number {
+  const counted = camera.exposing ? camera.remainingSeconds : undefined
+  const left = counted ?? (exposure.endsAtMs - nowMs) / 1000
+  return Math.min(exposure.seconds, Math.max(0, left))
 }
 
 function mountSummary(state: { connected: boolean; parked: boolean; slewing: boolean; tracking: boolean }): string {

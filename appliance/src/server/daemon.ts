@@ -1,10 +1,8 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { TonightState } from '../contract/api.ts'
 import type { Label } from '../contract/records.ts'
 import type { Store } from '../store/store.ts'
-
-/** A command was carried out, or refused with a reason for people. */
-export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 /** What the server needs of the daemon; `main` hands in the real one, tests a small one around a real store. */
 export interface Daemon {

@@ -182,7 +182,7 @@ export const en = {
   'event.detection.validated': 'Detection validated by {by}',
   'event.detection.dismissed': 'Detection dismissed by {by}',
   'event.entry.catalogued': '{name} catalogued',
-  'event.alert.forwarded': 'Alert acknowledged: {receipt}',
+  'event.alert.forwarded': '{destination} has alert {receipt}',
   'event.alert.refused': 'Alert refused: {reason}',
   'event.night.changed': '{phase}',
   'event.device.connected': '{device} connected',

@@ -26,13 +26,21 @@ export function duration(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`
 }
 
-/** `0.9 s` below ten seconds, else `duration`. */
+/** `16 ms` below a second, `1.9 s` below ten, else `duration`. */
 export function shortDuration(ms: number): string {
+  if (ms < 1000) return `${Math.max(1, Math.round(ms))} ms`
   return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms)
 }
 
 export function ago(ms: number): string {
   return ms < 1000 ? t('age.now') : t('age.ago', { age: duration(ms) })
+}
+
+/** `68 %`; nothing that is judged is certain, so neither 0 % nor 100 % is ever said. */
+export function percent(share: number): string {
+  if (share > 0.99) return '> 99 %'
+  if (share < 0.01) return '< 1 %'
+  return `${Math.round(share * 100)} %`
 }
 
 /** `412 GB` */

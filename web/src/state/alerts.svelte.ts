@@ -10,6 +10,7 @@ const whileWaitingMs = 5000
 /** The alerts, with the entries they speak of. */
 class Alerts {
   #alerts = $state.raw<readonly AlertRecord[]>([])
+  readonly #groups = $derived(grouped(this.#alerts))
   #entries = $state.raw<ReadonlyMap<string, EntryRecord>>(new Map())
   #status = $state<'loading' | 'ready' | 'failed'>('loading')
   #problem = $state('')
@@ -27,8 +28,9 @@ class Alerts {
     })
   }
 
-  get list(): readonly AlertRecord[] {
-    return this.#alerts
+  /** One for each object and destination, newest first: each sighting is an alert of its own, too many for a list. */
+  get groups(): readonly AlertRecord[] {
+    return this.#groups
   }
 
   get status(): 'loading' | 'ready' | 'failed' {
@@ -43,10 +45,6 @@ class Alerts {
     return this.#entries.get(entryId)
   }
 
-  count(state: AlertRecord['state']): number {
-    return this.#alerts.filter((alert) => alert.state === state).length
-  }
-
   async load(): Promise<void> {
     try {
       const page = await get<AlertPage>('/api/alerts?limit=100')
@@ -58,6 +56,17 @@ class Alerts {
       if (this.#alerts.length === 0) this.#status = 'failed'
     }
   }
+}
+
+const worstFirst = ['dead', 'waiting', 'delivered'] as const
+
+/** The newest of those in the worst state: what did not arrive shows, whatever came after it. */
+function grouped(alerts: readonly AlertRecord[]): AlertRecord[] {
+  const together = Map.groupBy(alerts, (alert) => `${alert.entryId} ${alert.destination}`)
+  return [...together.values()].map((same) => {
+    const worst = worstFirst.find((state) => same.some((alert) => alert.state === state))
+    return same.find((alert) => alert.state === worst)!
+  })
 }
 
 export const alerts = new Alerts()

@@ -91,12 +91,13 @@ function listUrl(filter: FrameFilter): string {
 }
 
 export function previewUrl(
-  frame: { frameId: string },
+  frame: { frameId: string; calibratedPath?: string },
   width: number,
   stretch: Stretch = 'auto',
-  source?: FrameSource,
 ): string {
-  const query = new URLSearchParams({ width: String(width), stretch, ...(source && { source }) })
+  // Named, so that the picture from before the calibration is not taken for the one after it.
+  const source: FrameSource = frame.calibratedPath ? 'calibrated' : 'captured'
+  const query = new URLSearchParams({ width: String(width), stretch, source })
   return `/api/frames/${frame.frameId}/preview?${query}`
 }
 

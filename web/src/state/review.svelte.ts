@@ -18,6 +18,8 @@ export interface Held {
 /** The queue of detections to judge. A label takes effect here at once, is sent after a while, and comes back if refused. */
 class Review {
   #queue = $state.raw<readonly DetectionRecord[]>([])
+  /** Pending ones that did not fit in the page that was loaded. */
+  #beyond = $state(0)
   #held = $state.raw<readonly Held[]>([])
   #status = $state<'loading' | 'ready' | 'failed'>('loading')
   #problem = $state('')
@@ -43,7 +45,7 @@ class Review {
   }
 
   get left(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#beyond
   }
 
   /** The label that can still be taken back. */
@@ -67,6 +69,7 @@ class Review {
     try {
       const page = await get<DetectionPage>('/api/detections?state=pending&limit=100')
       this.#queue = this.#merge(page.detections)
+      this.#beyond = Math.max(0, page.total - page.detections.length)
       this.#status = 'ready'
     } catch (error) {
       this.#problem = reasonOf(error)

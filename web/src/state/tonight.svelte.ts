@@ -4,7 +4,7 @@ import { get, post } from '../live/api.ts'
 import { now } from '../live/clock.ts'
 import { hub } from '../live/hub.ts'
 
-const keptEvents = 40
+const keptEvents = 200
 
 /** The state of the night and what just happened. */
 class Tonight {

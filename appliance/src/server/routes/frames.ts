@@ -37,8 +37,13 @@ export function addFrameRoutes(app: Api, context: RouteContext): void {
     '/api/frames/:frameId/preview',
     { config: viewer, schema: { params: Params, querystring: PreviewQuery } },
     async (request, reply) => {
-      const picture = await context.previews.get(frameOr404(request.params.frameId), request.query)
-      return reply.type('image/webp').header('cache-control', keepForDays).send(picture)
+      const frame = frameOr404(request.params.frameId)
+      const picture = await context.previews.get(frame, request.query)
+      const final = request.query.source === 'captured' || frame.calibratedPath !== undefined
+      return reply
+        .type('image/webp')
+        .header('cache-control', final ? keepForDays : 'no-store')
+        .send(picture)
     },
   )
   app.get(

@@ -1,3 +1,4 @@
+import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import Type from 'typebox'
 import {
   AlertPage,
@@ -13,7 +14,6 @@ import {
 import type { JournalEvent } from '../../contract/events.ts'
 import { EntryRecord } from '../../contract/records.ts'
 import { personOf } from '../auth/guard.ts'
-import type { Outcome } from '../daemon.ts'
 import { mayHear } from '../live/audience.ts'
 import { notFound, Refusal } from '../refusal.ts'
 import type { Api, RouteContext } from './context.ts'

@@ -83,7 +83,7 @@ function tonightOf(store: Store, clock: Clock, phase: TonightState['phase']): To
       camera: { name: 'ASI2600MM', connected: true, ageMs: 900, summary: exposing ? 'Exposing at −10.0 °C' : 'Cooled' },
     },
     pointing: { raDeg: 53.4, decDeg: 12.14, altitudeDeg: 65.0, azimuthDeg: 184.0, fieldId: 'ngc1365' },
-    ...(exposing && { exposure: { frameId: 'f-next', seconds: 60, remainingSeconds } }),
+    ...(exposing && { exposure: { seconds: 60, remainingSeconds } }),
     frames: { expected: 96, captured: counts.captured, calibrated: counts.calibrated, rejected: counts.rejected },
     queue: { waiting: 2, running: 1, limit: 16 },
     detections: { pending: store.detectionCounts().pending, validated: store.detectionCounts().validated },
