@@ -144,7 +144,13 @@ async function scenarioOf(request: ObservatoryRequest): Promise<Scenario> {
   if (known && known.seed === request.seed && isDark(known.site, nowMs) && isUp(known.site, known.field, nowMs))
     return known
   const site = simulatedSite(nowMs)
-  const field: Field = simulatedField(site, nowMs, request.hasty ? hastySeconds : simulatedSeconds, openStarCatalogue())
+  const field: Field = simulatedField(
+    site,
+    nowMs,
+    request.hasty ? hastySeconds : simulatedSeconds,
+    openStarCatalogue(),
+    request.kind === 'indi' ? 'Luminance' : 'L',
+  )
   const scenario: Scenario = { seed: request.seed, site, field, transients: transientsFor(request, field, nowMs) }
   await writeDurably(join(folder, `${request.kind}-${nowMs}.json`), Buffer.from(canonicalJson(scenario)))
   return scenario

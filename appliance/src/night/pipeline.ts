@@ -9,6 +9,7 @@ export const retryLimits = { attempts: 3, firstWaitMs: 2_000 } as const
 export const queueLimit = 12
 
 const pollMs = 200
+const storeFullWaitMs = 5_000
 const idleMs = 60_000
 
 /** Takes jobs from the journal and gives them to the stages: pixels in one lane, the network in another. */
@@ -65,22 +66,27 @@ export function createPipeline(store: Store, clock: Clock, stages: readonly Stag
     try {
       await work.stage.run(work.job)
     } catch (error) {
-      recordFailure(work.stage, work.job, error instanceof Error ? error.message : String(error))
+      await recordFailure(work.stage, work.job, error instanceof Error ? error.message : String(error))
     } finally {
       lane.running--
     }
     return true
   }
 
-  function recordFailure(stage: Stage, job: Job, reason: string): void {
+  /** A full disk takes no journal line either: the job stays as it is and is tried again when there may be room. */
+  async function recordFailure(stage: Stage, job: Job, reason: string): Promise<void> {
     const attempt = job.attempts + 1
     const givenUp = attempt >= retryLimits.attempts
     const nowMs = clock.now()
-    store.commit(nowMs, (tx) => {
-      tx.event('stage.failed', { stage: stage.name, subject: job.subject, attempt, reason, givenUp })
-      if (givenUp) tx.giveUpJob(job.jobId, reason)
-      else tx.retryJob(job.jobId, nowMs + retryLimits.firstWaitMs * 2 ** job.attempts)
-    })
+    try {
+      store.commit(nowMs, (tx) => {
+        tx.event('stage.failed', { stage: stage.name, subject: job.subject, attempt, reason, givenUp })
+        if (givenUp) tx.giveUpJob(job.jobId, reason)
+        else tx.retryJob(job.jobId, nowMs + retryLimits.firstWaitMs * 2 ** job.attempts)
+      })
+    } catch {
+      await clock.sleep(storeFullWaitMs)
+    }
   }
 
   /** Until the next job is due, or something is committed. */

@@ -1,5 +1,6 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
+import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { FrameRecord, FrameType } from '../contract/records.ts'
 import { version } from '../contract/version.ts'
 import { type FrameFacts, frameEntries } from '../frames/fits/facts.ts'
@@ -28,7 +29,7 @@ export type Captured =
 /**
  * One exposure, from the shutter to a durable file and a line in the journal. The camera's bytes are checked against
  * their own header, written beside, synced and renamed; only then is `frame.captured` committed. A file whose journal
- * line never came is adopted at the next start (`night/resume.ts`).
+ * line never came is adopted at the next start (`adopt.ts`).
  */
 export async function captureFrame(
   deps: { readonly store: Store; readonly clock: Clock; readonly camera: Camera },
@@ -36,11 +37,13 @@ export async function captureFrame(
   signal: AbortSignal,
 ): Promise<Captured> {
   const { store, clock, camera } = deps
-  const frameId = frameIdAt(plan.nightId, clock.now())
+  const frameId = freeFrameId(store, plan.nightId, clock.now())
   const fieldId = plan.field?.fieldId ?? 'calibration'
   store.commit(clock.now(), (tx) => {
     tx.event('exposure.started', { frameId, type: plan.type, exposureSeconds: plan.exposureSeconds, fieldId })
   })
+  const turned = await selectFilter(camera, plan)
+  if (!turned.ok) return failed(store, clock, frameId, turned.reason)
   const exposure = await camera.expose({ seconds: plan.exposureSeconds, frameType: plan.type, signal })
   if (!exposure.ok) return failed(store, clock, frameId, exposure.reason)
   const ingested = frameFromCamera(exposure.bytes, {
@@ -70,6 +73,15 @@ export async function captureFrame(
   }
   recordCaptured(store, clock.now(), frame)
   return { ok: true, frame }
+}
+
+/** Turns the wheel for frames that see light; a camera without one takes them as they come. */
+async function selectFilter(camera: Camera, plan: ExposurePlan): Promise<Outcome> {
+  const { filter, filters } = camera.state()
+  const dark = plan.type === 'bias' || plan.type === 'dark'
+  if (dark || filters.length === 0 || filter === plan.filter) return done
+  if (filters.includes(plan.filter)) return camera.setFilter(plan.filter)
+  return failure(`the wheel has no filter ${plan.filter}: it has ${filters.join(', ')}`)
 }
 
 function entriesOf(
@@ -111,6 +123,13 @@ export function recordCaptured(store: Store, atMs: number, frame: FrameRecord): 
 /** Night and UTC time of day to the millisecond: unique on one camera, sorts by time, needs no counter to survive. */
 export function frameIdAt(nightId: string, atMs: number): string {
   return `${nightId}-${new Date(atMs).toISOString().slice(11, 23).replaceAll(/[:.]/g, '')}`
+}
+
+/** A clock that was set back, or that stands still, gives the same moment twice: then the next free one. */
+function freeFrameId(store: Store, nightId: string, atMs: number): string {
+  let frameId = frameIdAt(nightId, atMs)
+  for (let at = atMs + 1; store.frame(frameId); at++) frameId = frameIdAt(nightId, at)
+  return frameId
 }
 
 function failed(store: Store, clock: Clock, frameId: string, reason: string): Captured {

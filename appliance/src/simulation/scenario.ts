@@ -34,7 +34,13 @@ const fieldOffsetsDeg = [0, -6, 6, -12, 12, 18]
  * A field east of the meridian and high, so that it can be followed for hours: of a few, the one with most catalogue stars,
  * for there are dark clouds with hardly any. Whole degrees keep its name stable.
  */
-export function simulatedField(site: Site, atMs: number, exposureSeconds: number, catalogue: StarCatalogue): Field {
+export function simulatedField(
+  site: Site,
+  atMs: number,
+  exposureSeconds: number,
+  catalogue: StarCatalogue,
+  filter = 'L',
+): Field {
   const raDeg = (Math.round(siderealTimeDeg(site, atMs)) + 15) % 360
   const places = fieldOffsetsDeg.map((offset) => Math.round(site.latitudeDeg) + offset)
   const stars = (decDeg: number): number => catalogue.starsNear(raDeg, decDeg, 0.3).length
@@ -45,7 +51,7 @@ export function simulatedField(site: Site, atMs: number, exposureSeconds: number
     raDeg,
     decDeg,
     exposureSeconds,
-    filter: 'L',
+    filter,
   }
 }
 
