@@ -28,7 +28,7 @@ same seed gives the same journal, line for line; its hash is printed.
 
   --seed N             of sky, weather and noise (default 1)
   --hours H            how long the night is (default 10)
-  --size PIXELS        of the sensor, square (default 512)
+  --size PIXELS        of the sensor, square (default 768; the stars of smaller frames are too few to solve)
   --exposure SECONDS   of each frame (default 120)
   --data DIR           keep the night's data there (default: a temporary folder that is removed)
   --json               print one JSON object`
@@ -43,7 +43,7 @@ export async function run(argv: string[]): Promise<number> {
     options: {
       seed: { type: 'string', default: '1' },
       hours: { type: 'string', default: '10' },
-      size: { type: 'string', default: '512' },
+      size: { type: 'string', default: '768' },
       exposure: { type: 'string', default: '120' },
       data: { type: 'string' },
       json: { type: 'boolean', default: false },

@@ -16,7 +16,7 @@ JSON line {"address"} when it listens and runs until it is told to stop.
   --port PORT         on 127.0.0.1 (default 0: the system chooses)
   --socket PATH       a unix socket instead of a port
   --size PIXELS       width and height of the sensor (default 1024)
-  --time-factor X     exposures take this fraction of their time (default 1)`
+  --time-factor X     exposures, readouts and slews take this fraction of their time (default 1)`
 
 export async function run(argv: string[]): Promise<number> {
   const { values } = parseArgs({

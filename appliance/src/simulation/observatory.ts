@@ -31,7 +31,7 @@ export interface ObservatoryOptions {
   readonly sky: Sky
   readonly widthPixels: number
   readonly heightPixels: number
-  /** Exposures take this fraction of their time. */
+  /** Exposures, readouts and slews take this fraction of their time. */
   readonly timeFactor?: number
 }
 
@@ -63,18 +63,29 @@ export const deviceNames = {
   focuser: 'Focuser Simulator',
 } as const
 
+const readoutMs = 300
+const slewDegPerSecond = 6
+const settleMs = 500
+
 export function createSimulatedObservatory(options: ObservatoryOptions): SimulatedObservatory {
   const { seed, clock, site, sky, widthPixels, heightPixels, timeFactor = 1 } = options
   const random = createRandom(seed)
   const sensor = createSensor({ ...defaultSensor, width: widthPixels, height: heightPixels }, seed)
   const focuser = createSimulatedFocuser({ clock, startSteps: defaultOptics.bestFocusSteps })
-  const mount = createSimulatedMount({ clock, random: random.fork('mount'), site })
+  const mount = createSimulatedMount({
+    clock,
+    random: random.fork('mount'),
+    site,
+    slewDegPerSecond: slewDegPerSecond / timeFactor,
+    settleMs: settleMs * timeFactor,
+  })
   const camera = createSimulatedCamera({
     clock,
     widthPixels,
     heightPixels,
     pixelMicrometres: sensor.pixelMicrometres,
     timeFactor,
+    readoutMs: readoutMs * timeFactor,
     filters: filterWheel.map(({ name }) => name),
     takeFrame: (exposure) => {
       const optics = {

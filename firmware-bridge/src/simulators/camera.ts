@@ -31,6 +31,8 @@ export interface SimulatedCameraOptions {
   readonly filters?: readonly string[]
   /** Exposures take this fraction of their time, as SIM_TIME_FACTOR of Debian's simulator. */
   readonly timeFactor?: number
+  /** From the shutter's closing until the frame is read out; 0 by default. */
+  readonly readoutMs?: number
   /** Makes the FITS file when the shutter closes. */
   readonly takeFrame: (exposure: SimulatedExposure) => Uint8Array | Promise<Uint8Array>
 }
@@ -53,6 +55,7 @@ export function createSimulatedCamera(options: SimulatedCameraOptions): Simulate
     heightPixels,
     pixelMicrometres,
     timeFactor = 1,
+    readoutMs = 0,
     ambientC = 12,
   } = options
   const { filters = ['L', 'R', 'G', 'B'], gainRange = [0, 100] } = options
@@ -107,6 +110,7 @@ export function createSimulatedCamera(options: SimulatedCameraOptions): Simulate
           'Busy',
         )
       }
+      if (readoutMs > 0) await clock.sleep(readoutMs, own.signal)
       const bytes = await clock.during(Promise.resolve(options.takeFrame(plan)))
       if (own.signal.aborted) return
       device.sendBlob('CCD1', '.fits', bytes)

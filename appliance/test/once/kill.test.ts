@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import { createRandom } from '@nightjar/firmware-bridge/random.ts'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../../src/store/testing/samples.ts'
+import { databaseName, verifyFolder } from '../../src/store/verify.ts'
+import { phaseOf, startLife, survivorsOf, unadoptedFrames } from './lives.ts'
+
+const kills = 20
+/** The smallest sensor whose frames the catalogue's stars solve. */
+const sky = ['--seed', '7', '--size', '768', '--time-factor', '0.03'] as const
+const lastLives = 8
+
+const hasSetpriv = spawnSync('setpriv', ['--version']).status === 0
+if (!hasSetpriv) console.warn('kills of the daemon are skipped: apt-get install util-linux')
+
+type Rows = Record<string, string | number>[]
+
+function rowsOf(path: string, sql: string): Rows {
+  using database = new DatabaseSync(path, { readOnly: true })
+  return database.prepare(sql).all() as Rows
+}
+
+const waitingAlerts = (store: string): number =>
+  rowsOf(store, "SELECT event_id FROM outbox WHERE state = 'waiting'").length
+
+/** Values of `column` that more than one row has. */
+const doubles = (path: string, table: string, column: string): Rows =>
+  rowsOf(path, `SELECT ${column} AS value FROM ${table} GROUP BY ${column} HAVING count(*) > 1`)
+
+const eventsTwice = (store: string, type: string, key: string): Rows =>
+  doubles(store, `(SELECT ${key} AS key FROM journal WHERE type = '${type}')`, 'key')
+
+/** Everything that a journal, its rows, its files and the receiver could disagree about. */
+async function expectWhole(folder: string): Promise<{ readonly frames: number; readonly alerts: number }> {
+  const store = join(folder, databaseName)
+  expect(await verifyFolder(folder)).toMatchObject({ ok: true, problems: [] })
+  const captured = rowsOf(store, "SELECT body ->> 'path' AS path FROM journal WHERE type = 'frame.captured'")
+  expect(captured.filter(({ path }) => !existsSync(join(folder, String(path))))).toEqual([])
+  {
+    using database = new DatabaseSync(store, { readOnly: true })
+    expect(unadoptedFrames(folder, database)).toEqual([])
+  }
+  expect(rowsOf(store, 'SELECT frame_id FROM frames')).toHaveLength(captured.length)
+  for (const type of ['frame.captured', 'frame.calibrated', 'candidates.found', 'detections.scored'])
+    expect(eventsTwice(store, type, "body ->> 'frameId'")).toEqual([])
+  for (const type of ['detection.validated', 'entry.catalogued'])
+    expect(eventsTwice(store, type, "body ->> 'detectionId'")).toEqual([])
+  expect(doubles(store, 'detections', "frame_id || ' ' || (record ->> 'x') || ' ' || (record ->> 'y')")).toEqual([])
+  expect(doubles(store, 'entries', 'name')).toEqual([])
+  return { frames: captured.length, alerts: expectDeliveredOnce(folder, store) }
+}
+
+/** Returns how many alerts there are. */
+function expectDeliveredOnce(folder: string, store: string): number {
+  const outbox = rowsOf(
+    store,
+    "SELECT event_id, rev, state, record ->> 'receipt' AS receipt FROM outbox ORDER BY event_id",
+  )
+  expect(outbox.filter(({ state }) => state !== 'delivered')).toEqual([])
+  expect(eventsTwice(store, 'alert.forwarded', "(body ->> 'eventId') || ' ' || (body ->> 'rev')")).toEqual([])
+  const forwarded = rowsOf(
+    store,
+    "SELECT body ->> 'eventId' AS event_id, body ->> 'receipt' AS receipt FROM journal WHERE type = 'alert.forwarded' ORDER BY 1",
+  )
+  const received = rowsOf(
+    join(folder, 'central', 'central.sqlite'),
+    'SELECT event_id, CAST(receipt AS TEXT) AS receipt FROM alerts ORDER BY event_id',
+  )
+  expect(received).toEqual(forwarded)
+  expect(outbox.map(({ event_id, receipt }) => ({ event_id, receipt }))).toEqual(received)
+  return received.length
+}
+
+const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
+
+describe.skipIf(!hasSetpriv)('a daemon that is killed', () => {
+  it(`${kills} times at random moments of its night loses nothing, doubles nothing and leaves no process`, async () => {
+    using folder = temporaryFolder()
+    const store = join(folder.path, databaseName)
+    const random = createRandom(20261121)
+    const phases: string[] = []
+    const startsSeconds: number[] = []
+    for (let kill = 1; kill <= kills; kill++) {
+      const name = `${process.pid}-${kill}`
+      const life = startLife(name, ['--data', folder.path, '--port', '0', ...sky])
+      // Every fourth dies while it starts, recovering what the one before left.
+      const delayMs = kill % 4 === 0 ? 200 + random.next() * 1_800 : 2_000 + random.next() * 5_000
+      await systemClock.sleep(delayMs)
+      await life.kill()
+      const { complaints, status } = await life.ended()
+      expect({ complaints, status }).toEqual({ complaints: '', status: null })
+      expect(await survivorsOf(name)).toEqual([])
+      const readySeconds = life.readySeconds()
+      if (readySeconds !== undefined) startsSeconds.push(readySeconds)
+      phases.push(`${(delayMs / 1000).toFixed(1)} s: ${phaseOf(folder.path)}`)
+    }
+    // Lives that end by themselves, until what was waiting has arrived.
+    for (let last = 1; last === 1 || (waitingAlerts(store) > 0 && last <= lastLives); last++) {
+      const name = `${process.pid}-last${last}`
+      const { status, said, complaints } = await startLife(name, ['--data', folder.path, '--once', ...sky]).ended()
+      expect({ status, complaints }, said).toEqual({ status: 0, complaints: '' })
+      expect(JSON.parse(said)).toMatchObject({ ok: true })
+      expect(await survivorsOf(name)).toEqual([])
+    }
+    const { frames, alerts } = await expectWhole(folder.path)
+    console.log(
+      [
+        ...phases.map((phase, index) => `kill ${index + 1} after ${phase}`),
+        `${frames} frames, ${alerts} alerts; ready after ${middle(startsSeconds).toFixed(1)} s (median), ${Math.max(...startsSeconds).toFixed(1)} s (longest)`,
+      ].join('\n'),
+    )
+    expect(alerts).toBeGreaterThan(0)
+    expect(middle(startsSeconds)).toBeLessThan(5)
+  }, 300_000)
+})
