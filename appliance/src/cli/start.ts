@@ -84,7 +84,7 @@ export async function run(argv: string[]): Promise<number> {
     random: createRandom(`forwarding ${systemClock.now()}`),
     mount: observatory.mount,
     camera: observatory.camera,
-    offload: offloadToWorker(pixelThreads),
+    offload: offloadToWorker(pixelThreads, systemClock),
     destinations,
     simulated: kind !== 'configured',
   })

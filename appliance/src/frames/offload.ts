@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Compute } from './compute.ts'
 
 /**
@@ -61,49 +62,74 @@ export function offloadInline(compute: Compute): Offload {
   }
 }
 
-/** Runs tasks in a worker thread with `threads` threads of compute. A worker that dies fails its task and is replaced. */
-export function offloadToWorker(threads: number): Offload {
+/** A worker that has had nothing to do for so long is ended: its memory is the largest part of an idle daemon. */
+const idleMs = 30_000
+
+/**
+ * Runs tasks in a worker thread with `threads` threads of compute, started when it is needed. A worker that dies fails its
+ * tasks and is replaced at the next.
+ */
+export function offloadToWorker(threads: number, clock: Clock): Offload {
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()
   let nextId = 1
-  let closed = false
-  let worker = start()
+  let worker: Worker | undefined
+  let resting = new AbortController()
 
   function start(): Worker {
     const fresh = new Worker(new URL('./offloadWorker.ts', import.meta.url), { workerData: { threads } })
-    fresh.on('message', (reply: OffloadReply) => {
-      const task = waiting.get(reply.id)
-      waiting.delete(reply.id)
-      if (reply.ok) return task?.resolve(reply.output as never)
-      const error = Object.assign(new Error(reply.message), { code: reply.code })
-      if (reply.stack) error.stack = reply.stack
-      task?.reject(error)
-    })
-    fresh.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))))
-    fresh.on('exit', (code) => {
-      if (closed) return
-      fail(new Error(`the pixel worker ended with code ${code}`))
-      worker = start()
-    })
+    fresh.on('message', (reply: OffloadReply) => settle(reply))
+    fresh.on('error', (error) => lose(fresh, error instanceof Error ? error : new Error(String(error))))
+    fresh.on('exit', (code) => lose(fresh, new Error(`the pixel worker ended with code ${code}`)))
     return fresh
   }
 
-  function fail(error: Error): void {
+  function settle(reply: OffloadReply): void {
+    const task = waiting.get(reply.id)
+    waiting.delete(reply.id)
+    if (waiting.size === 0) void endWhenIdle()
+    if (reply.ok) return task?.resolve(reply.output as never)
+    const error = Object.assign(new Error(reply.message), { code: reply.code })
+    if (reply.stack) error.stack = reply.stack
+    task?.reject(error)
+  }
+
+  /** Only the worker in use can lose tasks; one that was ended on purpose has none. */
+  function lose(which: Worker, error: Error): void {
+    if (which !== worker) return
+    worker = undefined
     for (const task of waiting.values()) task.reject(error)
     waiting.clear()
   }
 
+  async function endWhenIdle(): Promise<void> {
+    resting = new AbortController()
+    const { signal } = resting
+    await clock.sleep(idleMs, signal).catch(() => undefined)
+    if (!signal.aborted) await end()
+  }
+
+  async function end(): Promise<void> {
+    const old = worker
+    worker = undefined
+    await old?.terminate()
+  }
+
   return {
     run(task, input) {
+      resting.abort()
+      worker ??= start()
+      const target = worker
       return new Promise((resolve, reject) => {
         const id = nextId++
         waiting.set(id, { resolve, reject })
-        worker.postMessage({ id, module: task.module, name: task.name, input } satisfies OffloadRequest)
+        target.postMessage({ id, module: task.module, name: task.name, input } satisfies OffloadRequest)
       })
     },
     async [Symbol.asyncDispose]() {
-      closed = true
-      await worker.terminate()
-      fail(new Error('the pixel worker was closed'))
+      resting.abort()
+      for (const task of waiting.values()) task.reject(new Error('the pixel worker was closed'))
+      waiting.clear()
+      await end()
     },
   }
 }

@@ -122,7 +122,7 @@ async function previewMs(folder: string): Promise<number> {
   const width = 2048
   const sky = renderSky(drawSources('bench', width, width), width, width, 'bench')
   writeFileSync(join(folder, 'frame.fits'), fitsBytes(sky, width, width))
-  await using previews = openPreviews(folder)
+  await using previews = openPreviews(folder, systemClock)
   const times: number[] = []
   for (let run = 0; run <= runs; run++) {
     const frame = { frameId: `f-${run}`, sha256: '0', path: 'frame.fits' } as FrameRecord

@@ -62,7 +62,7 @@ export async function buildApp(
   const context: RouteContext = {
     daemon,
     sessions: new Sessions(daemon.store, daemon.clock),
-    previews: openPreviews(daemon.store.folder),
+    previews: openPreviews(daemon.store.folder, daemon.clock),
     cookieName: secure ? '__Host-nightjar' : 'nightjar',
     secure,
     setupCode: options.setupCode,

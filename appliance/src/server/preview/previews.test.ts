@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { FrameRecord } from '../../contract/records.ts'
@@ -15,7 +16,7 @@ let previews: Previews
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'nightjar-previews-'))
   mkdirSync(join(folder, 'frames'))
-  previews = openPreviews(folder)
+  previews = openPreviews(folder, systemClock)
 })
 
 afterEach(async () => {

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { type PreviewQuery, previewWidths } from '../../contract/api.ts'
 import type { FrameRecord } from '../../contract/records.ts'
 import { type Offload, offloadToWorker, taskIn } from '../../frames/offload.ts'
@@ -19,7 +20,11 @@ export interface Previews extends AsyncDisposable {
 }
 
 /** Opens the cache; the worker starts with the first picture that is not in it. */
-export function openPreviews(folder: string, startWorker: () => Offload = () => offloadToWorker(1)): Previews {
+export function openPreviews(
+  folder: string,
+  clock: Clock,
+  startWorker: () => Offload = () => offloadToWorker(1, clock),
+): Previews {
   const cache = join(folder, 'previews')
   const underWay = new Map<string, Promise<Uint8Array>>()
   let worker: Offload | undefined
