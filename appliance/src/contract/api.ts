@@ -84,9 +84,7 @@ export const TonightState = Type.Object({
       fieldId: Type.String(),
     }),
   ),
-  exposure: Type.Optional(
-    Type.Object({ seconds: Type.Number(), remainingSeconds: Type.Number() }),
-  ),
+  exposure: Type.Optional(Type.Object({ seconds: Type.Number(), remainingSeconds: Type.Number() })),
   frames: Type.Object({
     expected: Type.Integer(),
     captured: Type.Integer(),
