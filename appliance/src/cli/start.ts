@@ -30,8 +30,8 @@ one-time set-up code.
   --observatory KIND      simulated (default without hardware), or indi: Debian's indiserver with its simulators
   --database URL          PostgreSQL with q3c for the central catalogue (default: SQLite)
   --seed N                of the simulated sky (default 1)
-  --time-factor X         simulated exposures take this fraction of their time (default 1; --once: 0.1)
-  --size PIXELS           width and height of the simulated sensor (default 1024)
+  --time-factor X         simulated exposures and slews take this fraction of their time (default 1; --once: 0.1)
+  --size PIXELS           width and height of the simulated sensor (default 1024; below 768 few fields have stars to solve)
   --once                  run unattended until the first injected transient was acknowledged by the receiver, print one JSON
                           object and exit 0; exit 1 with the reason when it did not happen within 180 s`
 
