@@ -53,8 +53,19 @@ export interface ObservatoryRequest {
   readonly hasty: boolean
 }
 
+/** Opens what was asked for; where Debian's INDI server is not installed, our own simulator stands in, with a word. */
 export async function openObservatory(request: ObservatoryRequest): Promise<Observatory> {
   if (request.kind === 'configured') return openConfigured(request)
+  try {
+    return await openSimulation(request)
+  } catch (error) {
+    if (!(error instanceof NightjarError) || error.code !== 'indi/missing') throw error
+    console.error(`nightjar: ${error.message}; going on with the built-in simulator`)
+    return openSimulation({ ...request, kind: 'simulated' })
+  }
+}
+
+async function openSimulation(request: ObservatoryRequest): Promise<Observatory> {
   const scenario = await scenarioOf(request)
   const stack = new AsyncDisposableStack()
   const connect =
