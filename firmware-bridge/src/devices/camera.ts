@@ -1,17 +1,16 @@
 import type { Failure, Outcome } from '../outcome.ts'
+import type { Device, DeviceState } from './device.ts'
 
 export type CameraFrameType = 'light' | 'dark' | 'bias' | 'flat'
 
-export interface CameraState {
-  /** Device and protocol that say so: `INDI CCD Simulator`. */
-  readonly source: string
-  /** When the camera was last heard, Unix ms UTC; 0 when never. `clock.now() - atMs` is the age. */
-  readonly atMs: number
-  readonly connected: boolean
+export interface CameraState extends DeviceState {
   readonly exposing: boolean
   /** Time left of the exposure under way, as the camera counts it. */
   readonly remainingSeconds?: number | undefined
   readonly temperatureC?: number | undefined
+  /** Where the cooler is asked to go. */
+  readonly setPointC?: number | undefined
+  readonly coolerPercent?: number | undefined
   /** In the camera's own steps. */
   readonly gain?: number | undefined
   /** In the camera's own steps. */
@@ -55,9 +54,14 @@ export interface Region {
   readonly heightPixels: number
 }
 
+export interface PreviewFrame {
+  readonly bytes: Uint8Array
+  /** `.stream_jpg`, `.stream`, … */
+  readonly format: string
+}
+
 /** A camera, with its wheel where it has one. One exposure at a time; commands resolve when the camera confirms the value. */
-export interface Camera extends AsyncDisposable {
-  state(): CameraState
+export interface Camera extends Device<'camera', CameraState> {
   /**
    * Takes one frame. Fails as a value when the camera refuses, disappears, is aborted (by `abort` or `signal`) or has not
    * delivered by the exposure's own deadline (a monotonic one: a camera whose clock jumps says Busy for ever).
@@ -72,6 +76,9 @@ export interface Camera extends AsyncDisposable {
   setRoi(region: Region | undefined): Promise<Outcome>
   /** Starts cooling or warming; resolves when the camera has taken the set point, not when it is reached. */
   setTemperature(celsius: number): Promise<Outcome>
+  setCooler(on: boolean): Promise<Outcome>
+  /** Calls `show` with each frame of the camera's own video until aborted. Frames come as the camera makes them. */
+  preview(show: (frame: PreviewFrame) => void, signal: AbortSignal): Promise<Outcome>
   /** By name, as listed in `state().filters`; resolves when the wheel has stopped there. */
   setFilter(name: string): Promise<Outcome>
 }

@@ -1,11 +1,7 @@
 import type { Outcome } from '../outcome.ts'
+import type { Device, DeviceState } from './device.ts'
 
-export interface FocuserState {
-  /** Device and protocol that say so: `INDI Focuser Simulator`. */
-  readonly source: string
-  /** When the focuser was last heard, Unix ms UTC; 0 when never. `clock.now() - atMs` is the age. */
-  readonly atMs: number
-  readonly connected: boolean
+export interface FocuserState extends DeviceState {
   readonly moving: boolean
   /** Undefined until the focuser has told it. */
   readonly positionSteps?: number | undefined
@@ -14,8 +10,7 @@ export interface FocuserState {
 }
 
 /** A focuser that knows where it stands. */
-export interface Focuser extends AsyncDisposable {
-  state(): FocuserState
+export interface Focuser extends Device<'focuser', FocuserState> {
   /** Resolves when it stands there. */
   moveTo(steps: number, timeoutMs?: number): Promise<Outcome>
   abort(): Promise<Outcome>

@@ -1,0 +1,11 @@
+import type { Device, DeviceState } from './device.ts'
+
+export interface UpsState extends DeviceState {
+  /** On mains; false on battery, undefined when the supply does not tell. */
+  readonly onMains?: boolean | undefined
+  readonly lowBattery: boolean
+  readonly chargePercent?: number | undefined
+  readonly runtimeSeconds?: number | undefined
+}
+
+export interface Ups extends Device<'ups', UpsState> {}
