@@ -74,7 +74,8 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     diskFreeBytes: () => diskFreeBytes(parts.folder),
   })
   store.commit(clock.now(), (tx) => tx.event('daemon.started', { version, resumedJobs: store.resumedJobs }))
-  await clock.during(adoptFrames(store, clock.now()))
+  const { refused } = await clock.during(adoptFrames(store, clock.now()))
+  for (const { path, reason } of refused) console.error(`nightjar: ${path} is not taken up: ${reason}`)
   const stopping = new AbortController()
   const running = pipeline.run(stopping.signal)
   return {
