@@ -29,11 +29,14 @@ const migrations = [
   `,
 ]
 
+/** In the catalogue's folder. */
+export const sqliteName = 'central.sqlite'
+
 /** The central catalogue in one SQLite file: for a single site, or until PostgreSQL is there. */
 export function openSqliteStorage(folder: string): AlertStorage {
   mkdirSync(folder, { recursive: true, mode: 0o750 })
   const owner = own(folder)
-  const database = new Database(join(folder, 'central.sqlite'), { migrations })
+  const database = new Database(join(folder, sqliteName), { migrations })
   return {
     kind: 'sqlite',
     ingest: async (alerts, atMs) => database.transaction(() => alerts.map((alert) => ingestOne(database, alert, atMs))),

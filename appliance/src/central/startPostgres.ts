@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,6 +16,8 @@ import pg from 'pg'
 
 const packages = 'postgresql and postgresql-15-q3c'
 const readyMs = 30_000
+/** unix(7): `sun_path` has 108 bytes, the last of them 0. */
+const socketPathBytes = 107
 
 export interface PostgresServer extends AsyncDisposable {
   readonly url: string
@@ -32,13 +34,15 @@ export function findPostgres(): string | undefined {
 }
 
 /**
- * Starts the server, making its database on first use; resolves once it answers. The path must be short: a unix socket's
- * may have 107 bytes. Throws `postgres/missing` naming the packages, `postgres/failed` with what the server said.
+ * Starts the server, making its database on first use; resolves once it answers. Throws `postgres/missing` naming the packages, `postgres/failed` with what the server said.
  */
 export async function startPostgres(folder: string, clock: Clock): Promise<PostgresServer> {
   const bin = findPostgres()
   if (!bin)
     throw new NightjarError('postgres/missing', `PostgreSQL with q3c is not installed: apt-get install ${packages}`)
+  const socket = join(folder, '.s.PGSQL.5432')
+  if (Buffer.byteLength(socket) > socketPathBytes)
+    throw new NightjarError('postgres/failed', `the path of PostgreSQL's socket is too long: ${socket}`)
   const user = await prepareFolder(folder)
   const data = join(folder, 'data')
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(bin, data, user)
@@ -55,14 +59,29 @@ interface User {
   readonly gid: number
 }
 
-/** The folder, owned by who will run the server; undefined when that is ourselves. */
-async function prepareFolder(folder: string): Promise<User | undefined> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+/** Who runs the server when we are root; undefined when that is ourselves. */
+async function serverUser(): Promise<User | undefined> {
   if (userInfo().uid !== 0) return undefined
   const { stdout } = await promisify(execFile)('getent', ['passwd', 'postgres'])
   const [, , uid, gid] = stdout.split(':')
-  await chown(folder, Number(uid), Number(gid))
   return { uid: Number(uid), gid: Number(gid) }
+}
+
+/** The folder, owned by who will run the server. */
+async function prepareFolder(folder: string): Promise<User | undefined> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const user = await serverUser()
+  if (user) await chown(folder, user.uid, user.gid)
+  return user
+}
+
+/** As root: the user `postgres` may pass through this folder of ours to one below it. Does nothing for anybody else. */
+export async function letPostgresThrough(folder: string): Promise<void> {
+  const user = findPostgres() === undefined ? undefined : await serverUser()
+  if (!user) return
+  const { uid, mode } = await stat(folder)
+  await chown(folder, uid, user.gid)
+  await chmod(folder, (mode & 0o7777) | 0o010)
 }
 
 async function initialise(bin: string, data: string, user: User | undefined): Promise<void> {

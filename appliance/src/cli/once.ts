@@ -48,10 +48,14 @@ function situation(daemon: RunningDaemon): string {
   return `${frames.captured} frames, ${frames.calibrated} calibrated, ${detections.pending + detections.validated} detections, ${alerts.delivered} alerts delivered; ${tonight.doing}`
 }
 
-/** The first forwarded alert whose place and time are those of an injected transient, with the journey of its frame. */
+/**
+ * The first alert that was acknowledged since this start and whose place and time are those of an injected transient,
+ * with the journey of its frame.
+ */
 function firstAcknowledged({ daemon, observatory, clock, startedAtMs }: OnceContext): object | undefined {
   const { store } = daemon
-  const delivered = store.alerts(10_000).filter((alert) => alert.state === 'delivered')
+  const sinceMs = clock.now() - (clock.monotonic() - startedAtMs)
+  const delivered = store.alerts(10_000).filter((alert) => (alert.deliveredAtMs ?? 0) >= sinceMs)
   for (const alert of delivered.sort((a, b) => (a.deliveredAtMs ?? 0) - (b.deliveredAtMs ?? 0))) {
     const detection = store.detection(alert.detectionId)
     const frame = detection && store.frame(detection.frameId)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
+import { letPostgresThrough } from '../central/startPostgres.ts'
 import type { Settings } from '../contract/config.ts'
 import { type RunningDaemon, startDaemon } from '../daemon.ts'
 import { createHttpsDestination } from '../forwarding/http.ts'
@@ -28,7 +30,8 @@ one-time set-up code.
   --data DIR              where everything is kept (default: data in this checkout; --once: a new temporary folder)
   --port PORT             of the panel on 127.0.0.1 (default: settings, 8448; 0 lets the system choose)
   --observatory KIND      simulated (default without hardware), or indi: Debian's indiserver with its simulators
-  --database URL          PostgreSQL with q3c for the central catalogue (default: SQLite)
+  --database WHERE        of the central catalogue: postgres://…, or sqlite (default: a PostgreSQL of its own where Debian's
+                          postgresql and q3c are installed, else SQLite)
   --seed N                of the simulated sky (default 1)
   --time-factor X         simulated exposures and slews take this fraction of their time (default 1; --once: 0.1)
   --size PIXELS           width and height of the simulated sensor (default 1024; below 768 few fields have stars to solve)
@@ -107,6 +110,8 @@ function kindOf(asked: string | undefined, settings: Settings): Observatory['kin
 
 async function startCentralChild(folder: string, database: string | undefined): Promise<Child> {
   const more = database === undefined ? [] : ['--database', database]
+  await mkdir(folder, { recursive: true, mode: 0o750 })
+  await letPostgresThrough(folder)
   return startChild(['central', '--data', join(folder, 'central'), '--port', '0', ...more])
 }
 

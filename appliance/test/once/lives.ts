@@ -54,27 +54,29 @@ export function startLife(name: string, args: readonly string[]): Life {
   }
 }
 
-/** Processes of the lives called `name` that still run, after the time that a kernel may need to end them. */
-export async function survivorsOf(name: string): Promise<number[]> {
+/**
+ * Processes of the lives called `name` that still run, after the time that a kernel may need to end them, and that a
+ * database on `folder` may need to close.
+ */
+export async function survivorsOf(name: string, folder: string): Promise<number[]> {
   const deadline = systemClock.monotonic() + patienceMs
   for (;;) {
-    const found = processesMarked(`${mark}=${name}`)
+    const found = processes().filter((pid) => belongs(pid, `${mark}=${name}`, folder))
     if (found.length === 0 || systemClock.monotonic() > deadline) return found
     await systemClock.sleep(50)
   }
 }
 
-function processesMarked(assignment: string): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => environmentOf(pid).includes(assignment))
-    .map(Number)
-}
+const processes = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger)
+
+/** PostgreSQL gets a clean environment, but names its folder. */
+const belongs = (pid: number, assignment: string, folder: string): boolean =>
+  wordsOf(pid, 'environ').includes(assignment) || wordsOf(pid, 'cmdline').some((word) => word.startsWith(`${folder}/`))
 
 /** Empty for a process that is gone, that is another user's, or that is dead and not yet waited for. */
-function environmentOf(pid: string): string[] {
+function wordsOf(pid: number, file: 'environ' | 'cmdline'): string[] {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0')
   } catch {
     return []
   }
