@@ -1,43 +1,50 @@
+/** A focuser behind any INDI driver with absolute positions. */
 import type { IndiClient } from '../indi/client.ts'
 import { judgeAccepted } from '../indi/command.ts'
-import { findNumber, findProperty, findSwitch } from '../indi/properties.ts'
+import { driverCard } from './device.ts'
 import type { Focuser } from './focuser.ts'
+import { cannot, openIndiDevice } from './indiDevice.ts'
+import type { Capability } from './kinds.ts'
+
+export const indiFocuserCard = driverCard('focuser', 'INDI', ['moveTo', 'abort', 'temperature'])
 
 const moveMs = 120_000
-const position = 'ABS_FOCUS_POSITION'
-const positionElement = 'FOCUS_ABSOLUTE_POSITION'
+const place = ['ABS_FOCUS_POSITION', 'FOCUS_ABSOLUTE_POSITION'] as const
 
-/** A focuser behind any INDI driver with absolute positions. */
-export function createIndiFocuser(client: IndiClient, device: string): Focuser {
+export function createIndiFocuser(client: IndiClient, name: string): Focuser {
+  const device = openIndiDevice(client, name)
   let motion = new AbortController()
-  void client.connectDevice(device)
 
-  const abort: Focuser['abort'] = () => {
-    motion.abort('the motion was aborted')
-    return client.set(device, 'FOCUS_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
+  function can(): ReadonlySet<Capability<'focuser'>> {
+    const capabilities = new Set<Capability<'focuser'>>()
+    if (device.has(...place)) capabilities.add('moveTo')
+    if (device.has('FOCUS_ABORT_MOTION')) capabilities.add('abort')
+    if (device.has('FOCUS_TEMPERATURE')) capabilities.add('temperature')
+    return capabilities
   }
 
   return {
+    can,
     state() {
-      const property = findProperty(client.state, device, position)
+      const property = device.property(place[0])
       return {
-        source: `INDI ${device}`,
-        atMs: client.heardAtMs(device),
-        connected:
-          client.open && property !== undefined && findSwitch(client.state, device, 'CONNECTION', 'CONNECT') === true,
+        ...device.head(place[0]),
         moving: property?.state === 'Busy',
-        positionSteps: findNumber(client.state, device, position, positionElement),
+        positionSteps: device.number(...place),
         maxSteps: property?.kind === 'number' ? property.elements[0]?.max : undefined,
-        temperatureC: findNumber(client.state, device, 'FOCUS_TEMPERATURE', 'TEMPERATURE'),
+        temperatureC: device.number('FOCUS_TEMPERATURE', 'TEMPERATURE'),
       }
     },
     moveTo(steps, timeoutMs = moveMs) {
       motion.abort('another move was asked for')
       motion = new AbortController()
-      const values = { [positionElement]: Math.round(steps) }
-      return client.set(device, position, values, { timeoutMs, signal: motion.signal })
+      return device.set(place[0], { [place[1]]: Math.round(steps) }, { timeoutMs, signal: motion.signal })
     },
-    abort,
+    abort() {
+      motion.abort('the motion was aborted')
+      if (!device.has('FOCUS_ABORT_MOTION')) return cannot(device, 'stop')
+      return device.set('FOCUS_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
+    },
     async [Symbol.asyncDispose]() {
       motion.abort('disposed')
     },

@@ -1,11 +1,16 @@
 /** A mount behind any INDI telescope driver. INDI gives coordinates in hours and degrees of date; here they are ICRS. */
 import type { Clock } from '../clock.ts'
 import type { IndiClient } from '../indi/client.ts'
-import { type Judge, judgeAccepted, judgeValues } from '../indi/command.ts'
-import { findNumber, findProperty, findSwitch, type Property } from '../indi/properties.ts'
+import { holds, type Judge, judgeAccepted, judgeValues } from '../indi/command.ts'
+import type { Property } from '../indi/properties.ts'
 import { done, failure, type Outcome } from '../outcome.ts'
+import { driverCard } from './device.ts'
 import { type Equatorial, fromIcrs, separationDeg, toIcrs } from './epoch.ts'
-import type { Mount, MountState, PierSide } from './mount.ts'
+import { cannot, type IndiDevice, openIndiDevice } from './indiDevice.ts'
+import { hasGuidePort, sendGuidePulse } from './indiGuidePort.ts'
+import { canHome, canMove, goHome, halt, isMovedByHand, moveByHand } from './indiMountMotion.ts'
+import type { Capability } from './kinds.ts'
+import type { CustomRate, Mount, MountState, PierSide, TrackRate } from './mount.ts'
 
 export interface IndiMountOptions {
   readonly clock: Clock
@@ -13,37 +18,46 @@ export interface IndiMountOptions {
   readonly site?: { readonly latitudeDeg: number; readonly longitudeDeg: number; readonly elevationMetres: number }
 }
 
+export const indiMountCard = driverCard('mount', 'INDI', [
+  'slew',
+  'sync',
+  'track',
+  'trackRate',
+  'park',
+  'home',
+  'guide',
+  'move',
+  'pierSide',
+  'limits',
+  'abort',
+])
+
 /** A slew that ends farther away than this has not arrived; finer centring is made on the sky. */
 const arrivedDeg = 0.5
 const parkMs = 180_000
+const homeMs = 300_000
 /** A driver may show its old state for a moment after it has taken a command. */
 const settleMs = 20_000
+/** Hour angle of the stars grows by so much per second of time. */
+const siderealArcsecPerSecond = 15.041067
 
 /** Drivers give the coordinates of date, of J2000, or both. */
 const coordinateProperties = ['EQUATORIAL_EOD_COORD', 'EQUATORIAL_COORD'] as const
+const trackModes = {
+  sidereal: 'TRACK_SIDEREAL',
+  solar: 'TRACK_SOLAR',
+  lunar: 'TRACK_LUNAR',
+  custom: 'TRACK_CUSTOM',
+} as const
 
-export function createIndiMount(client: IndiClient, device: string, options: IndiMountOptions): Mount {
+export function createIndiMount(client: IndiClient, name: string, options: IndiMountOptions): Mount {
   const { clock, site } = options
+  const device = openIndiDevice(client, name)
   let motion = new AbortController()
-
-  void client.connectDevice(device)
-  if (site) {
-    client.want(device, 'GEOGRAPHIC_COORD', {
-      LAT: site.latitudeDeg,
-      LONG: (site.longitudeDeg + 360) % 360,
-      ELEV: site.elevationMetres,
-    })
-    client.want(device, 'TIME_UTC', () => ({ UTC: new Date(clock.now()).toISOString().slice(0, 19), OFFSET: '0' }))
-  }
-
-  const coordinates = (): Property | undefined =>
-    coordinateProperties.map((name) => findProperty(client.state, device, name)).find((found) => found)
+  if (site) tellSite(device, site, clock)
 
   const toSky = (property: Property): Equatorial => {
-    const here = {
-      raDeg: (findNumber(client.state, device, property.name, 'RA') ?? Number.NaN) * 15,
-      decDeg: findNumber(client.state, device, property.name, 'DEC') ?? Number.NaN,
-    }
+    const here = { raDeg: numberIn(property, 'RA') * 15, decDeg: numberIn(property, 'DEC') }
     return property.name === 'EQUATORIAL_COORD' ? here : toIcrs(here, clock.now())
   }
 
@@ -54,26 +68,23 @@ export function createIndiMount(client: IndiClient, device: string, options: Ind
     return motion.signal
   }
 
-  const isSlewing = (): boolean =>
-    coordinates()?.state === 'Busy' || findProperty(client.state, device, 'TELESCOPE_PARK')?.state === 'Busy'
-
   function state(): MountState {
-    const connected = findSwitch(client.state, device, 'CONNECTION', 'CONNECT') === true && client.open
-    const property = coordinates()
-    const parkBusy = findProperty(client.state, device, 'TELESCOPE_PARK')?.state === 'Busy'
-    const parked = !parkBusy && findSwitch(client.state, device, 'TELESCOPE_PARK', 'PARK') === true
-    const slewing = isSlewing()
-    const tracking = findSwitch(client.state, device, 'TELESCOPE_TRACK_STATE', 'TRACK_ON') ?? property?.state === 'Ok'
+    const property = coordinates(device)
+    const slewing = isSlewing(device)
+    const parked = !device.isBusy('TELESCOPE_PARK') && device.isOn('TELESCOPE_PARK', 'PARK') === true
+    const tracking = device.isOn('TELESCOPE_TRACK_STATE', 'TRACK_ON') ?? property?.state === 'Ok'
+    const head = device.head(property?.name === 'EQUATORIAL_COORD' ? 'EQUATORIAL_COORD' : 'EQUATORIAL_EOD_COORD')
     return {
-      source: `INDI ${device}`,
-      atMs: client.heardAtMs(device),
-      connected: connected && property !== undefined,
+      ...head,
       ...(property ? toSky(property) : { raDeg: Number.NaN, decDeg: Number.NaN }),
-      altitudeDeg: findNumber(client.state, device, 'HORIZONTAL_COORD', 'ALT'),
+      altitudeDeg: device.number('HORIZONTAL_COORD', 'ALT'),
       tracking: tracking && !parked && !slewing,
       parked,
       slewing,
-      pierSide: pierSide(client, device),
+      pierSide: pierSide(device),
+      trackRate: trackRate(device),
+      fault:
+        property?.state === 'Alert' ? (device.words(property.atMs - settleMs) ?? 'the mount reports Alert') : undefined,
     }
   }
 
@@ -81,17 +92,16 @@ export function createIndiMount(client: IndiClient, device: string, options: Ind
   async function sendTarget(
     mode: 'TRACK' | 'SYNC',
     target: Equatorial,
-    judge: Judge,
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<Outcome> {
-    const property = coordinates()
-    if (!property) return failure(`${device} is not connected`)
-    const choice = await client.set(device, 'ON_COORD_SET', { [mode]: true })
+    const property = coordinates(device)
+    if (!property) return failure(`${name} is not connected`)
+    const choice = await device.set('ON_COORD_SET', { [mode]: true })
     if (!choice.ok) return choice
     const there = property.name === 'EQUATORIAL_COORD' ? target : fromIcrs(target, clock.now())
     const values = { RA: there.raDeg / 15, DEC: there.decDeg }
-    return client.set(device, property.name, values, { timeoutMs, judge, signal })
+    return client.set(name, property.name, values, { timeoutMs, judge: judgeArrival(target), signal })
   }
 
   const judgeArrival =
@@ -105,38 +115,51 @@ export function createIndiMount(client: IndiClient, device: string, options: Ind
     }
 
   const abortMotion = (): Promise<Outcome> =>
-    client.set(device, 'TELESCOPE_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
+    device.set('TELESCOPE_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
 
   async function park(timeoutMs: number): Promise<Outcome> {
     if (state().parked) return done
     const signal = newMotion('a park was asked for')
-    return client.set(device, 'TELESCOPE_PARK', { PARK: true }, { timeoutMs, signal })
+    return device.set('TELESCOPE_PARK', { PARK: true }, { timeoutMs, signal })
   }
 
   return {
     state,
+    can: () => capabilities(device),
     async slew(raDeg, decDeg, timeoutMs) {
       if (!isOnSky(raDeg, decDeg)) return failure('the target is not a place on the sky')
       const signal = newMotion('another slew was asked for')
-      const target = { raDeg, decDeg }
-      const outcome = await sendTarget('TRACK', target, judgeArrival(target), timeoutMs, signal)
-      if (!outcome.ok && !signal.aborted && isSlewing()) await abortMotion()
+      const outcome = await sendTarget('TRACK', { raDeg, decDeg }, timeoutMs, signal)
+      if (!outcome.ok && !signal.aborted && isSlewing(device)) await abortMotion()
       return outcome
     },
     async sync(raDeg, decDeg) {
       if (!isOnSky(raDeg, decDeg)) return failure('the target is not a place on the sky')
-      const target = { raDeg, decDeg }
-      const outcome = await sendTarget('SYNC', target, judgeArrival(target), settleMs)
-      await client.set(device, 'ON_COORD_SET', { TRACK: true })
+      const outcome = await sendTarget('SYNC', { raDeg, decDeg }, settleMs)
+      await device.set('ON_COORD_SET', { TRACK: true })
       return outcome
     },
-    track: (on) =>
-      client.set(device, 'TELESCOPE_TRACK_STATE', { TRACK_ON: on, TRACK_OFF: !on }, { judge: judgeTracking }),
+    track: (on) => device.set('TELESCOPE_TRACK_STATE', { TRACK_ON: on, TRACK_OFF: !on }, { judge: judgeTracking }),
+    setTrackRate: (rate, custom) => setTrackRate(device, rate, custom),
     park: (timeoutMs = parkMs) => park(timeoutMs),
     unpark() {
-      if (findProperty(client.state, device, 'TELESCOPE_PARK') && !state().parked) return Promise.resolve(done)
-      return client.set(device, 'TELESCOPE_PARK', { UNPARK: true }, { timeoutMs: settleMs })
+      if (device.has('TELESCOPE_PARK') && !state().parked) return Promise.resolve(done)
+      return device.set('TELESCOPE_PARK', { UNPARK: true }, { timeoutMs: settleMs })
     },
+    home(timeoutMs = homeMs) {
+      if (!canHome(device)) return cannot(device, 'find a home position')
+      return goHome(device, timeoutMs, newMotion('home was asked for'))
+    },
+    guide(direction, milliseconds) {
+      if (!hasGuidePort(device)) return cannot(device, 'guide')
+      return sendGuidePulse(device, clock, direction, milliseconds)
+    },
+    move(direction, speed) {
+      if (!canMove(device)) return cannot(device, 'be moved by hand')
+      newMotion('a movement by hand was asked for')
+      return moveByHand(device, direction, speed)
+    },
+    halt: () => (canMove(device) ? halt(device) : cannot(device, 'be moved by hand')),
     abort() {
       motion.abort('the motion was aborted')
       return abortMotion()
@@ -147,13 +170,80 @@ export function createIndiMount(client: IndiClient, device: string, options: Ind
   }
 }
 
+function tellSite(device: IndiDevice, site: NonNullable<IndiMountOptions['site']>, clock: Clock): void {
+  device.want('GEOGRAPHIC_COORD', {
+    LAT: site.latitudeDeg,
+    LONG: (site.longitudeDeg + 360) % 360,
+    ELEV: site.elevationMetres,
+  })
+  device.want('TIME_UTC', () => ({ UTC: new Date(clock.now()).toISOString().slice(0, 19), OFFSET: '0' }))
+}
+
+const coordinates = (device: IndiDevice): Property | undefined =>
+  coordinateProperties.map((name) => device.property(name)).find((found) => found)
+
+const numberIn = (property: Property, element: string): number =>
+  (property.kind === 'number' ? property.elements.find((item) => item.name === element)?.value : undefined) ??
+  Number.NaN
+
+const isSlewing = (device: IndiDevice): boolean =>
+  coordinates(device)?.state === 'Busy' ||
+  device.isBusy('TELESCOPE_PARK') ||
+  device.isBusy('TELESCOPE_HOME') ||
+  isMovedByHand(device)
+
+function capabilities(device: IndiDevice): ReadonlySet<Capability<'mount'>> {
+  const can = new Set<Capability<'mount'>>()
+  const add = (capability: Capability<'mount'>, when: boolean): unknown => when && can.add(capability)
+  add('slew', coordinates(device) !== undefined && device.has('ON_COORD_SET'))
+  add('sync', device.has('ON_COORD_SET', 'SYNC'))
+  add('track', device.has('TELESCOPE_TRACK_STATE'))
+  add('trackRate', device.has('TELESCOPE_TRACK_MODE'))
+  add('park', device.has('TELESCOPE_PARK'))
+  add('home', canHome(device))
+  add('guide', hasGuidePort(device))
+  add('move', canMove(device))
+  add('pierSide', device.has('TELESCOPE_PIER_SIDE'))
+  add('limits', hasLimits(device))
+  add('abort', device.has('TELESCOPE_ABORT_MOTION'))
+  return can
+}
+
+/** Each driver names its limits in its own way: HORIZONLIMITS… of EQMod, `Slew elevation Limit` of LX200 drivers. */
+const hasLimits = (device: IndiDevice): boolean =>
+  [...(device.client.state.devices.get(device.name)?.keys() ?? [])].some((name) => /limit/i.test(name))
+
 const isOnSky = (raDeg: number, decDeg: number): boolean => Number.isFinite(raDeg) && Math.abs(decDeg) <= 90
 
 /** Tracking drivers stay Busy while they track: only the switches tell. */
 const judgeTracking: Judge = (property, asked) =>
   property.state === 'Alert' ? { refused: 'the mount reports Alert' } : judgeValues({ ...property, state: 'Ok' }, asked)
 
-function pierSide(client: IndiClient, device: string): PierSide {
-  if (findSwitch(client.state, device, 'TELESCOPE_PIER_SIDE', 'PIER_EAST')) return 'east'
-  return findSwitch(client.state, device, 'TELESCOPE_PIER_SIDE', 'PIER_WEST') ? 'west' : 'unknown'
+async function setTrackRate(device: IndiDevice, rate: TrackRate, custom?: CustomRate): Promise<Outcome> {
+  if (!device.has('TELESCOPE_TRACK_MODE', trackModes[rate])) return cannot(device, `track at the ${rate} rate`)
+  if (rate === 'custom') {
+    if (!custom) return failure('a custom track rate needs its speeds')
+    // INDI gives the speed of the axes: the hour angle grows more slowly when the target moves east.
+    const rates = {
+      TRACK_RATE_RA: siderealArcsecPerSecond - custom.raArcsecPerSecond,
+      TRACK_RATE_DE: custom.decArcsecPerSecond,
+    }
+    const outcome = await device.set('TELESCOPE_TRACK_RATE', rates, { judge: judgeHeld })
+    if (!outcome.ok) return outcome
+  }
+  return device.set('TELESCOPE_TRACK_MODE', { [trackModes[rate]]: true }, { keep: true })
+}
+
+/** A rate that is taken while nothing tracks may leave the property Idle or Busy: the values tell. */
+const judgeHeld: Judge = (property, asked) =>
+  property.state !== 'Alert' && holds(property, asked) ? 'done' : judgeValues(property, asked)
+
+function trackRate(device: IndiDevice): TrackRate | undefined {
+  const rates = Object.keys(trackModes) as TrackRate[]
+  return rates.find((rate) => device.isOn('TELESCOPE_TRACK_MODE', trackModes[rate]))
+}
+
+function pierSide(device: IndiDevice): PierSide {
+  if (device.isOn('TELESCOPE_PIER_SIDE', 'PIER_EAST')) return 'east'
+  return device.isOn('TELESCOPE_PIER_SIDE', 'PIER_WEST') ? 'west' : 'unknown'
 }

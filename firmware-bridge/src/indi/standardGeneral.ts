@@ -1,0 +1,161 @@
+/** Standard properties that any device may have. */
+import type { StandardTable } from './standard.ts'
+
+export const generalProperties = {
+  CONNECTION: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'Connects the driver to its device',
+    elements: { CONNECT: ['', 'connected'], DISCONNECT: ['', 'not connected'] },
+  },
+  CONNECTION_MODE: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'How the device is reached',
+    elements: { CONNECTION_SERIAL: ['', 'serial port'], CONNECTION_TCP: ['', 'network'] },
+  },
+  DEVICE_PORT: {
+    kinds: ['general'],
+    type: 'text',
+    meaning: 'Serial port of the device',
+    elements: { PORT: ['', 'path of the port'] },
+  },
+  DEVICE_ADDRESS: {
+    kinds: ['general'],
+    type: 'text',
+    meaning: 'Network address of the device',
+    elements: { ADDRESS: ['', 'host'], PORT: ['', 'port'] },
+  },
+  DEVICE_BAUD_RATE: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'Speed of the serial port, baud',
+    elements: {},
+    more: '',
+  },
+  DEVICE_AUTO_SEARCH: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'Tries other ports when the device does not answer',
+    elements: { INDI_ENABLED: ['', 'on'], INDI_DISABLED: ['', 'off'] },
+  },
+  DRIVER_INFO: {
+    kinds: ['general'],
+    type: 'text',
+    meaning: 'What the driver says of itself',
+    elements: {
+      DRIVER_NAME: ['', 'name'],
+      DRIVER_EXEC: ['', 'program'],
+      DRIVER_VERSION: ['', 'version'],
+      DRIVER_INTERFACE: ['', 'kinds of device, one bit each'],
+    },
+  },
+  ACTIVE_DEVICES: {
+    kinds: ['general'],
+    type: 'text',
+    meaning: 'Other devices that this one listens to',
+    elements: {
+      ACTIVE_TELESCOPE: ['', 'mount'],
+      ACTIVE_ROTATOR: ['', 'rotator'],
+      ACTIVE_FOCUSER: ['', 'focuser'],
+      ACTIVE_FILTER: ['', 'filter wheel'],
+      ACTIVE_SKYQUALITY: ['', 'sky quality meter'],
+      ACTIVE_DOME: ['', 'dome'],
+      ACTIVE_WEATHER: ['', 'weather station'],
+      ACTIVE_GPS: ['', 'GPS receiver'],
+    },
+  },
+  SIMULATION: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'The driver plays a device that is not there',
+    elements: { ENABLE: ['', 'on'], DISABLE: ['', 'off'] },
+  },
+  DEBUG: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'More words in the log',
+    elements: { ENABLE: ['', 'on'], DISABLE: ['', 'off'] },
+  },
+  POLLING_PERIOD: {
+    kinds: ['general'],
+    type: 'number',
+    meaning: 'How often the driver asks its device',
+    elements: { PERIOD_MS: ['ms', 'period'] },
+  },
+  CONFIG_PROCESS: {
+    kinds: ['general'],
+    type: 'switch',
+    meaning: 'The driver’s own saved settings',
+    elements: {
+      CONFIG_LOAD: ['', 'load'],
+      CONFIG_SAVE: ['', 'save'],
+      CONFIG_DEFAULT: ['', 'defaults'],
+      CONFIG_PURGE: ['', 'delete'],
+    },
+  },
+  GEOGRAPHIC_COORD: {
+    kinds: ['mount', 'gps', 'weather', 'roof'],
+    type: 'number',
+    meaning: 'Site, WGS 84',
+    elements: {
+      LAT: ['°', 'latitude, north positive'],
+      LONG: ['°', 'longitude, 0 to 360 east of Greenwich'],
+      ELEV: ['m', 'elevation above mean sea level'],
+    },
+  },
+  TIME_UTC: {
+    kinds: ['mount', 'gps', 'roof'],
+    type: 'text',
+    meaning: 'Time of the device',
+    elements: { UTC: ['', 'ISO 8601, UTC'], OFFSET: ['h', 'local time minus UTC'] },
+  },
+  WATCHDOG_HEARTBEAT: {
+    kinds: ['aux'],
+    type: 'number',
+    meaning: 'The watchdog acts when no new heartbeat comes within this time; 0 turns it off',
+    elements: { WATCHDOG_HEARTBEAT_VALUE: ['s', 'time'] },
+  },
+  WATCHDOG_SHUTDOWN: {
+    kinds: ['aux'],
+    type: 'switch',
+    meaning: 'What the watchdog does',
+    elements: {
+      PARK_MOUNT: ['', 'park the mount'],
+      PARK_DOME: ['', 'park the dome'],
+      EXECUTE_SCRIPT: ['', 'a script'],
+    },
+  },
+  WATCHDOG_Trigger: {
+    kinds: ['aux'],
+    type: 'switch',
+    meaning: 'What sets the watchdog off',
+    elements: { TRIGGER_CLIENT: ['', 'no heartbeat'], TRIGGER_WEATHER: ['', 'weather in danger'] },
+  },
+  SENSOR_INTEGRATION: {
+    kinds: ['aux'],
+    type: 'number',
+    meaning: 'Starts an integration of a detector',
+    elements: { SENSOR_INTEGRATION_VALUE: ['s', 'time'] },
+  },
+  SENSOR_ABORT_INTEGRATION: {
+    kinds: ['aux'],
+    type: 'switch',
+    meaning: 'Stops an integration',
+    elements: { ABORT: ['', 'stop'] },
+  },
+  SENSOR: { kinds: ['aux'], type: 'blob', meaning: 'What a detector has measured', elements: { DATA: ['', 'data'] } },
+  RECEIVER_SETTINGS: {
+    kinds: ['aux'],
+    type: 'number',
+    meaning: 'A radio receiver’s settings',
+    elements: {
+      RECEIVER_GAIN: ['', 'gain'],
+      RECEIVER_FREQUENCY: ['Hz', 'frequency'],
+      RECEIVER_BANDWIDTH: ['Hz', 'bandwidth'],
+      RECEIVER_BITSPERSAMPLE: ['bit', 'depth'],
+      RECEIVER_SAMPLERATE: ['Hz', 'samples per second'],
+      RECEIVER_ANTENNA: ['', 'antenna'],
+    },
+  },
+} as const satisfies StandardTable

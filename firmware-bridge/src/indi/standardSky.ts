@@ -1,0 +1,87 @@
+/** Standard properties of weather stations, sky quality meters and GPS receivers. */
+import type { StandardTable } from './standard.ts'
+
+export const skyProperties = {
+  WEATHER_STATUS: {
+    kinds: ['weather', 'safety'],
+    type: 'light',
+    meaning: 'The station’s judgement of each reading that counts: Ok, Busy is a warning, Alert is danger',
+    elements: {},
+    more: '',
+  },
+  WEATHER_PARAMETERS: {
+    kinds: ['weather'],
+    type: 'number',
+    meaning: 'Readings. The unit that a driver writes into a label goes before this one',
+    elements: {
+      WEATHER_FORECAST: ['', '0 good, 1 warning, 2 danger'],
+      WEATHER_TEMPERATURE: ['°C', 'air temperature'],
+      WEATHER_DEWPOINT: ['°C', 'dew point'],
+      WEATHER_HUMIDITY: ['%', 'relative humidity'],
+      WEATHER_PRESSURE: ['hPa', 'air pressure'],
+      WEATHER_BAROMETER: ['hPa', 'air pressure'],
+      WEATHER_WIND_SPEED: ['km/h', 'wind'],
+      WEATHER_WIND_GUST: ['km/h', 'gusts'],
+      WEATHER_WIND_DIRECTION: ['°', 'direction that the wind comes from'],
+      WEATHER_RAIN_HOUR: ['mm/h', 'rain'],
+      WEATHER_RAIN_RATE: ['mm/h', 'rain'],
+      WEATHER_RAIN: ['', 'rain, 0 dry'],
+      WEATHER_SNOW_HOUR: ['mm/h', 'snow'],
+      WEATHER_CLOUD_COVER: ['%', 'clouds'],
+      WEATHER_CLOUDS: ['%', 'clouds'],
+      WEATHER_SKY_TEMPERATURE: ['°C', 'infrared temperature of the sky'],
+      WEATHER_SQM: ['mag/arcsec²', 'sky brightness'],
+      WEATHER_BRIGHTNESS: ['lux', 'light'],
+    },
+    more: '',
+  },
+  WEATHER_UPDATE: {
+    kinds: ['weather'],
+    type: 'number',
+    meaning: 'How often the station is asked',
+    elements: { PERIOD: ['s', 'period'] },
+  },
+  WEATHER_REFRESH: {
+    kinds: ['weather'],
+    type: 'switch',
+    meaning: 'Asks the station now',
+    elements: { REFRESH: ['', 'now'] },
+  },
+  WEATHER_OVERRIDE: {
+    kinds: ['weather'],
+    type: 'switch',
+    meaning: 'Says that all is well whatever the readings are',
+    elements: { OVERRIDE: ['', 'on'] },
+  },
+  SKY_QUALITY: {
+    kinds: ['skyQuality'],
+    type: 'number',
+    meaning: 'Darkness of the sky',
+    elements: {
+      SKY_BRIGHTNESS: ['mag/arcsec²', 'higher is darker'],
+      SENSOR_FREQUENCY: ['Hz', 'frequency of the sensor'],
+      SENSOR_COUNTS: ['', 'counts of the sensor'],
+      SENSOR_PERIOD: ['s', 'period of the sensor'],
+      SKY_TEMPERATURE: ['°C', 'temperature of the sensor'],
+    },
+  },
+  GPS_REFRESH: { kinds: ['gps'], type: 'switch', meaning: 'Asks the receiver now', elements: { REFRESH: ['', 'now'] } },
+  GPS_REFRESH_PERIOD: {
+    kinds: ['gps'],
+    type: 'number',
+    meaning: 'How often the receiver is asked; 0 is never',
+    elements: { PERIOD: ['s', 'period'] },
+  },
+  GPS_STATUS: {
+    kinds: ['gps'],
+    type: 'light',
+    meaning: 'Whether the receiver has a fix',
+    elements: { GPS_FIX: ['', 'fix'] },
+  },
+  GPS_MODE: {
+    kinds: ['gps'],
+    type: 'text',
+    meaning: 'Kind of the fix (indi_gpsd, indi_gpsnmea)',
+    elements: { GPS_FIX: ['', 'none, 2D FIX, 3D FIX'] },
+  },
+} as const satisfies StandardTable
