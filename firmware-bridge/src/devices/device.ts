@@ -7,6 +7,8 @@ export interface DeviceState {
   /** When the device was last heard, Unix ms UTC; 0 when never. `clock.now() - atMs` is the age. */
   readonly atMs: number
   readonly connected: boolean
+  /** Why it is not connected, or what is wrong with it, in words for people. */
+  readonly problem?: string | undefined
 }
 
 /** One piece of hardware behind any protocol. */

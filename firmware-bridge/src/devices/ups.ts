@@ -6,6 +6,8 @@ export interface UpsState extends DeviceState {
   readonly lowBattery: boolean
   readonly chargePercent?: number | undefined
   readonly runtimeSeconds?: number | undefined
+  /** As the supply's own protocol has them, `OB`, `DISCHRG`, `RB` …, where it has any. */
+  readonly flags?: readonly string[] | undefined
 }
 
 export interface Ups extends Device<'ups', UpsState> {}
