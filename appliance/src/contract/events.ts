@@ -11,6 +11,27 @@ export const eventBodies = {
   'daemon.stopped': Type.Object({ reason: Type.String() }),
   'device.connected': Type.Object({ device: Type.String(), kind: Type.String() }),
   'device.disconnected': Type.Object({ device: Type.String(), kind: Type.String(), reason: Type.String() }),
+  /** One rung of the recovery ladder was tried; `result` is `well` or why not. */
+  'recovery.stepped': Type.Object({
+    device: Type.String(),
+    kind: Type.String(),
+    rung: Type.String(),
+    attempt: Type.Integer(),
+    reason: Type.String(),
+    result: Type.String(),
+  }),
+  'device.recovered': Type.Object({
+    device: Type.String(),
+    kind: Type.String(),
+    rung: Type.String(),
+    seconds: Type.Number(),
+  }),
+  'device.givenUp': Type.Object({ device: Type.String(), kind: Type.String(), reason: Type.String() }),
+  /** A device said that it had done something, and what can be seen says otherwise. */
+  'truth.failed': Type.Object({ device: Type.String(), check: Type.String(), reason: Type.String() }),
+  'safety.changed': Type.Object({ safe: Type.Boolean(), reasons: Type.Array(Type.String()) }),
+  'roof.changed': Type.Object({ from: Type.String(), to: Type.String() }),
+  'lease.changed': Type.Object({ holder: Type.String(), by: Type.String() }),
   'command.denied': Type.Object({ command: Type.String(), reason: Type.String() }),
   'night.changed': Type.Object({
     nightId: Type.String(),
