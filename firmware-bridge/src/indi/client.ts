@@ -2,37 +2,30 @@
  * An INDI client for one server: it keeps the wire open, knows every property, sends commands that end as values, and
  * after a lost wire or a restarted driver puts back what was asked for: connections, settings, BLOB policies.
  *
- * Every command is followed by a narrow `getProperties` for the same property. A driver answers it with a definition
- * after it has handled the command, so a command that the driver ignores (an unknown name, Dec 120) ends at once and an
- * Alert that follows an Ok is not missed.
+ * The parts: `commanding.ts` (a command and its answer), `restoring.ts` (what is put back), `watching.ts` (waits),
+ * `outbox.ts` (bounded writing), `inflate.ts` (compressed BLOBs).
  */
 import type { Clock } from '../clock.ts'
 import { failure, type Outcome } from '../outcome.ts'
 import type { Random } from '../random.ts'
 import { type Backoff, keepConnected } from '../wire/reconnect.ts'
 import type { Connect, Wire } from '../wire/wire.ts'
-import { createCommand, holds, type Judge, judgeValues, type Values } from './command.ts'
-import { createDecoder, type DecodeLimits, type Decoder } from './decode.ts'
+import { createCommand, type Judge, type Values } from './command.ts'
+import { runCommand } from './commanding.ts'
+import { createDecoder, type DecodeLimits, type Decoder, decodeLimits } from './decode.ts'
 import { encode } from './encode.ts'
-import type { IndiMessage, ProtocolFault } from './messages.ts'
-import {
-  type Change,
-  emptyState,
-  findProperty,
-  findSwitch,
-  type IndiState,
-  lastWords,
-  type Property,
-  type Reduced,
-  reduce,
-  removeAll,
-} from './properties.ts'
+import { inflateBlobs, isDeflated } from './inflate.ts'
+import type { BlobPolicy, GetProperties, IndiMessage, NewMessage, ProtocolFault, SetBlob } from './messages.ts'
+import { createOutbox, type Outbox, type OutboxLimits, outboxLimits } from './outbox.ts'
+import { type Change, emptyState, findProperty, type IndiState, type Reduced, reduce, removeAll } from './properties.ts'
+import { isConnected, Restorer } from './restoring.ts'
+import { Watcher } from './watching.ts'
 
 export interface ClientOptions {
   readonly clock: Clock
   readonly random: Random
   readonly backoff?: Backoff
-  readonly limits?: Partial<DecodeLimits>
+  readonly limits?: Partial<DecodeLimits & OutboxLimits>
   readonly timing?: Partial<ClientTiming>
 }
 
@@ -50,6 +43,9 @@ export const clientTiming: ClientTiming = { probeMs: 5_000, silentProbes: 3, rev
 
 /** So many broken messages in a row, with no good one between, close the wire. */
 const mostFaultsInARow = 50
+/** A chunk this large fills segments of its own accord and is acknowledged without our help. */
+const smallChunkBytes = 32 * 1024
+const blankLine = Buffer.from('\n')
 
 export type ClientEvent =
   | Change
@@ -57,6 +53,10 @@ export type ClientEvent =
   | { readonly type: 'closed'; readonly reason: string; readonly retryMs: number }
   | { readonly type: 'restored'; readonly device: string; readonly name: string }
   | { readonly type: 'fault'; readonly fault: ProtocolFault }
+  /** Another client of this server commands a device, or a driver snoops on one: indiserver passes it on to all. */
+  | { readonly type: 'foreign'; readonly message: NewMessage | GetProperties }
+  /** Of several servers (`clients.ts`) one came or went. */
+  | { readonly type: 'server'; readonly name: string; readonly open: boolean; readonly reason?: string }
 
 export interface SetOptions {
   readonly timeoutMs?: number
@@ -86,12 +86,16 @@ export interface IndiClient extends AsyncDisposable {
   disconnectDevice(device: string): Promise<Outcome>
   /** These values are sent whenever the property appears and does not hold them. */
   want(device: string, property: string, values: Wanted): void
-  /** Asks for the BLOBs of one property, now and whenever it appears. */
-  wantBlobs(device: string, property: string): void
+  /** What is sent when the property appears: from `want` and from settings made with `keep`. */
+  wanted(device: string, property: string): Values | undefined
+  /** Sets who gets the BLOBs of one property (`Also` by default), now and whenever it appears. */
+  wantBlobs(device: string, property: string, policy?: BlobPolicy): void
   /** Sends a message as it is. Dropped when the wire is closed. */
   send(message: IndiMessage): void
   /** Asks for a property anew; the driver answers after everything that it was sent before. */
   readBack(device: string, property: string): void
+  /** Milliseconds until the server has dealt with all that was sent; undefined when it does not answer in time. */
+  ping(timeoutMs?: number): Promise<number | undefined>
 }
 
 export function createIndiClient(connect: Connect, options: ClientOptions): IndiClient {
@@ -104,25 +108,38 @@ class Client implements IndiClient {
   readonly #clock: Clock
   readonly #options: ClientOptions
   readonly #timing: ClientTiming
+  readonly #limits: DecodeLimits & OutboxLimits
   readonly #listeners = new Set<(event: ClientEvent) => void>()
   readonly #heard = new Map<string, number>()
-  readonly #connections = new Map<string, { askedAt: number }>()
-  readonly #wanted = new Map<string, Map<string, Wanted>>()
-  readonly #blobs = new Set<string>()
+  readonly #pings = new Map<string, () => void>()
   readonly #stop = new AbortController()
+  readonly #watcher: Watcher
+  readonly #restorer: Restorer
   #connection: AsyncDisposable | undefined
   #probing: Promise<void> = Promise.resolve()
   #state = emptyState
   #wire: Wire | undefined
+  #outbox: Outbox | undefined
   #decoder: Decoder | undefined
   #faultsInARow = 0
   #silentProbes = 0
   #uid = 0
+  /** Commands whose answer has not come. */
+  #underWay = 0
 
   constructor(options: ClientOptions) {
     this.#clock = options.clock
     this.#options = options
     this.#timing = { ...clientTiming, ...options.timing }
+    this.#limits = { ...decodeLimits, ...outboxLimits, ...options.limits }
+    this.#watcher = new Watcher(this.#clock, (listener) => this.listen(listener), this.#stop.signal)
+    this.#restorer = new Restorer({
+      clock: this.#clock,
+      reviveMs: this.#timing.reviveMs,
+      state: () => this.#state,
+      send: (message) => this.send(message),
+      tell: (event) => this.#tell(event),
+    })
   }
 
   start(connect: Connect): void {
@@ -130,6 +147,7 @@ class Client implements IndiClient {
     const events = {
       onOpen: (wire: Wire) => this.#onOpen(wire),
       onBytes: (bytes: Uint8Array) => this.#onBytes(bytes),
+      onAttached: (memory: Parameters<Decoder['attach']>[0]) => this.#onAttached(memory),
       onClose: (reason: string, retryMs: number) => this.#onClose(reason, retryMs),
     }
     this.#connection = keepConnected(connect, events, { clock, random, ...(backoff ? { backoff } : {}) })
@@ -154,37 +172,33 @@ class Client implements IndiClient {
   }
 
   send(message: IndiMessage): void {
-    // A wire that fails here also closes, and the close is what everyone waits on.
-    this.#wire?.write(encode(message)).catch(() => undefined)
+    this.#outbox?.put(encode(message))
   }
 
   readBack(device: string, property: string): void {
-    this.send({ type: 'getProperties', version: '1.7', device, name: property })
+    this.send(readBackOf(device, property))
   }
 
   want(device: string, property: string, values: Wanted): void {
-    const ofDevice = this.#wanted.get(device) ?? new Map<string, Wanted>()
-    this.#wanted.set(device, ofDevice.set(property, values))
-    this.#restore(device, property)
+    this.#restorer.want(device, property, values)
   }
 
-  wantBlobs(device: string, property: string): void {
-    this.#blobs.add(`${device}\n${property}`)
-    if (findProperty(this.#state, device, property)) this.#enableBlobs(device, property)
+  wanted(device: string, property: string): Values | undefined {
+    return this.#restorer.wanted(device, property)
+  }
+
+  wantBlobs(device: string, property: string, policy: BlobPolicy = 'Also'): void {
+    this.#restorer.wantBlobs(device, property, policy)
   }
 
   async connectDevice(device: string, timeoutMs = 30_000): Promise<Outcome> {
-    if (!this.#connections.has(device)) this.#connections.set(device, { askedAt: Number.NEGATIVE_INFINITY })
-    this.#revive(device)
+    this.#restorer.connect(device)
     const connected = await this.waitFor((state) => isConnected(state, device) || undefined, timeoutMs)
-    if (connected) return { ok: true }
-    const known = findProperty(this.#state, device, 'CONNECTION')
-    const words = known && lastWords(this.#state, device, known.atMs - timeoutMs)
-    return failure(known ? (words ?? `${device} does not connect`) : `${device} is not on the server`)
+    return connected ? { ok: true } : this.#restorer.whyNotConnected(device, timeoutMs)
   }
 
   disconnectDevice(device: string): Promise<Outcome> {
-    this.#connections.delete(device)
+    this.#restorer.forgetConnection(device)
     return this.set(device, 'CONNECTION', { DISCONNECT: true, CONNECT: false })
   }
 
@@ -195,7 +209,7 @@ class Client implements IndiClient {
   ): Promise<T | undefined> {
     const found = look(this.#state)
     if (found !== undefined) return Promise.resolve(found)
-    return this.#watch<T | undefined>(timeoutMs, undefined, signal, () => look(this.#state))
+    return this.#watcher.watch<T | undefined>(timeoutMs, undefined, signal, () => look(this.#state))
   }
 
   async set(device: string, property: string, values: Values, options: SetOptions = {}): Promise<Outcome> {
@@ -207,97 +221,78 @@ class Client implements IndiClient {
     if (!known) return failure(`${device} has no ${property}`)
     const command = createCommand(known, values)
     if ('refused' in command) return failure(command.refused)
-    const outcome = await this.#command(command, known, values, {
-      ...options,
-      timeoutMs: timeoutMs - (this.#clock.monotonic() - startedAt),
-    })
-    if (outcome.ok && options.keep) this.#keep(device, property, values)
+    if (!this.#wire) return failure('the server is not connected')
+    const remainingMs = timeoutMs - (this.#clock.monotonic() - startedAt)
+    const outcome = await this.#command(command, values, { ...options, timeoutMs: remainingMs })
+    if (outcome.ok && options.keep) this.#restorer.keep(device, property, values)
     return outcome
+  }
+
+  async ping(timeoutMs = this.#timing.commandMs): Promise<number | undefined> {
+    const uid = `nightjar-${++this.#uid}`
+    const startedAt = this.#clock.monotonic()
+    const answered = Promise.withResolvers<number>()
+    this.#pings.set(uid, () => answered.resolve(this.#clock.monotonic() - startedAt))
+    this.send({ type: 'pingRequest', uid })
+    const settled = new AbortController()
+    const late = this.#clock.sleep(timeoutMs, AbortSignal.any([settled.signal, this.#stop.signal]))
+    const none = (): undefined => undefined
+    const elapsedMs = await Promise.race([answered.promise, late.then(none, none)])
+    settled.abort()
+    this.#pings.delete(uid)
+    return elapsedMs
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#connection?.[Symbol.asyncDispose]()
     await this.#probing
+    this.#decoder?.close()
     this.#reduced(removeAll(this.#state))
   }
 
-  /** Sends and reads back until the judge decides. One more look is taken at a refusal that no Alert explains. */
-  #command(message: IndiMessage, property: Property, values: Values, options: SetOptions): Promise<Outcome> {
-    const { device, name } = property
-    const { judge = judgeValues, timeoutMs = this.#timing.commandMs, signal } = options
-    if (!this.#wire) return Promise.resolve(failure('the server is not connected'))
-    const sentAtMs = this.#clock.now()
-    const seconds = Math.round(timeoutMs / 1000)
-    const late = failure(`${device}.${name} was not done within ${seconds} s`)
-    let answers = 0
-    let looks = 0
-    const outcome = this.#watch<Outcome>(timeoutMs, late, signal, (event) => {
-      if (event.type === 'closed') return failure('the connection to the server was lost')
-      if (event.type === 'deviceLost' && event.device === device) return failure(`${device} was lost`)
-      if (!isAbout(event, device, name)) return undefined
-      if (event.type === 'deleted') return failure(`${device} took ${name} away`)
-      if (event.type === 'defined') answers++
-      const now = findProperty(this.#state, device, name)
-      if (!now || answers === 0) return undefined
-      const verdict = judge(now, values)
-      if (verdict === 'wait') return undefined
-      if (verdict === 'done') return { ok: true }
-      if (now.state !== 'Alert' && looks++ === 0) {
-        this.readBack(device, name)
-        return undefined
-      }
-      const words = lastWords(this.#state, device, sentAtMs)
-      return failure(words ? `${words} (${verdict.refused})` : verdict.refused)
-    })
-    this.send(message)
-    this.readBack(device, name)
-    return outcome
-  }
-
-  /** Calls `look` at each event until it decides, the time is over (then `late`) or the signal aborts. */
-  #watch<T>(
-    timeoutMs: number,
-    late: T,
-    signal: AbortSignal | undefined,
-    look: (event: ClientEvent) => T | undefined,
-  ): Promise<T> {
-    return new Promise((resolve) => {
-      const settled = new AbortController()
-      const settle = (value: T): void => {
-        unlisten()
-        settled.abort()
-        resolve(value)
-      }
-      const unlisten = this.listen((event) => {
-        const value = look(event)
-        if (value !== undefined) settle(value)
-      })
-      const signals = [settled.signal, this.#stop.signal, ...(signal ? [signal] : [])]
-      const over = (): void => (settled.signal.aborted ? undefined : settle(abortedValue(late, signal)))
-      this.#clock.sleep(Math.max(0, timeoutMs), AbortSignal.any(signals)).then(over, over)
-    })
+  async #command(command: NewMessage, values: Values, options: SetOptions & { timeoutMs: number }): Promise<Outcome> {
+    this.#underWay++
+    try {
+      return await runCommand({ client: this, clock: this.#clock, watcher: this.#watcher }, command, values, options)
+    } finally {
+      this.#underWay--
+    }
   }
 
   #onOpen(wire: Wire): void {
     this.#wire = wire
+    this.#outbox = createOutbox(wire, this.#limits)
     this.#faultsInARow = 0
     this.#silentProbes = 0
     this.#decoder = createDecoder(
       { onMessage: (message) => this.#onMessage(message), onFault: (fault) => this.#onFault(fault) },
-      this.#options.limits,
+      this.#limits,
     )
     this.#tell({ type: 'opened', wire: wire.name })
     this.send({ type: 'getProperties', version: '1.7' })
   }
 
+  /**
+   * indiserver leaves Nagle's algorithm on: of two small messages it holds the second until the first is acknowledged,
+   * and a kernel that has nothing to say acknowledges 40 ms late. So while an answer is awaited each small chunk is met
+   * with a blank line, which carries the acknowledgement and means nothing in XML.
+   */
   #onBytes(bytes: Uint8Array): void {
     this.#silentProbes = 0
     this.#decoder?.feed(bytes)
+    if (this.#underWay > 0 && bytes.length < smallChunkBytes) this.#outbox?.put(blankLine)
+  }
+
+  #onAttached(memory: Parameters<Decoder['attach']>[0]): void {
+    if (this.#decoder) this.#decoder.attach(memory)
+    else memory.close()
   }
 
   #onClose(reason: string, retryMs: number): void {
     this.#wire = undefined
+    this.#outbox = undefined
+    this.#decoder?.close()
     this.#decoder = undefined
     const { state, changes } = removeAll(this.#state)
     this.#state = state
@@ -313,72 +308,35 @@ class Client implements IndiClient {
   #onMessage(message: IndiMessage): void {
     this.#faultsInARow = 0
     if (message.type === 'pingRequest') this.send({ type: 'pingReply', uid: message.uid })
+    if (message.type === 'pingReply') this.#pings.get(message.uid)?.()
+    if (message.type === 'new' || message.type === 'getProperties') this.#tell({ type: 'foreign', message })
     const told = message.type === 'def' || message.type === 'set' || message.type === 'message'
     if (told && message.device !== undefined) this.#heard.set(message.device, this.#clock.now())
-    this.#reduced(reduce(this.#state, message, this.#clock.now()))
+    if (isDeflated(message)) void this.#inflate(message)
+    else this.#reduced(reduce(this.#state, message, this.#clock.now()))
+  }
+
+  /** Nothing more is read until the BLOB is whole again: one at a time, and in order but for what had come already. */
+  async #inflate(message: SetBlob): Promise<void> {
+    const wire = this.#wire
+    wire?.pause()
+    const inflated = await inflateBlobs(message, this.#limits.blobBytes)
+    if (wire === undefined || wire !== this.#wire) return
+    wire.resume()
+    if ('code' in inflated) this.#onFault(inflated)
+    else this.#reduced(reduce(this.#state, inflated, this.#clock.now()))
   }
 
   #reduced({ state, changes }: Reduced): void {
     this.#state = state
     for (const change of changes) {
-      if (change.type === 'defined' && change.fresh) this.#onAppeared(change.device, change.name)
+      if (change.type === 'defined' && change.fresh) this.#restorer.onAppeared(change.device, change.name)
       this.#tell(change)
     }
   }
 
   #tell(event: ClientEvent): void {
     for (const listener of [...this.#listeners]) listener(event)
-  }
-
-  #onAppeared(device: string, name: string): void {
-    if (this.#blobs.has(`${device}\n${name}`)) this.#enableBlobs(device, name)
-    const connection = this.#connections.get(device)
-    if (name === 'CONNECTION' && connection) {
-      connection.askedAt = Number.NEGATIVE_INFINITY
-      this.#revive(device)
-    }
-    this.#restore(device, name)
-  }
-
-  #enableBlobs(device: string, name: string): void {
-    this.send({ type: 'enableBLOB', device, name, policy: 'Also' })
-  }
-
-  #keep(device: string, property: string, values: Values): void {
-    const before = this.#wanted.get(device)?.get(property)
-    const ofDevice = this.#wanted.get(device) ?? new Map<string, Wanted>()
-    const exclusive = findProperty(this.#state, device, property)?.kind === 'switch'
-    const merged = typeof before === 'object' && !exclusive ? { ...before, ...values } : values
-    this.#wanted.set(device, ofDevice.set(property, merged))
-  }
-
-  /** Sends what is wanted of a property that holds something else. Elements that this device does not have are left out. */
-  #restore(device: string, name: string): void {
-    const wanted = this.#wanted.get(device)?.get(name)
-    const property = findProperty(this.#state, device, name)
-    if (!wanted || !property) return
-    const all = typeof wanted === 'function' ? wanted() : wanted
-    const has = (element: string): boolean => property.elements.some((item) => item.name === element)
-    const values = Object.fromEntries(Object.entries(all).filter(([element]) => has(element)))
-    if (Object.keys(values).length === 0 || holds(property, values)) return
-    const command = createCommand(property, values)
-    if ('refused' in command) return
-    this.send(command)
-    this.#tell({ type: 'restored', device, name })
-  }
-
-  /** Asks a device that should be connected and is not, but not more often than `reviveMs`. */
-  #revive(device: string): void {
-    const connection = this.#connections.get(device)
-    const property = findProperty(this.#state, device, 'CONNECTION')
-    if (!connection || !property || property.state === 'Busy' || isConnected(this.#state, device)) return
-    const now = this.#clock.monotonic()
-    if (now - connection.askedAt < this.#timing.reviveMs) return
-    connection.askedAt = now
-    const command = createCommand(property, { CONNECT: true, DISCONNECT: false })
-    if ('refused' in command) return
-    this.send(command)
-    this.#tell({ type: 'restored', device, name: 'CONNECTION' })
   }
 
   /** Signs of life, and devices brought back, for as long as the client lives. */
@@ -392,28 +350,17 @@ class Client implements IndiClient {
         continue
       }
       this.send({ type: 'pingRequest', uid: `nightjar-${++this.#uid}` })
-      for (const device of this.#connections.keys()) this.#probeDevice(device, probeMs)
+      for (const device of this.#restorer.connected()) this.#probeDevice(device, probeMs)
     }
   }
 
   #probeDevice(device: string, probeMs: number): void {
     if (!findProperty(this.#state, device, 'CONNECTION')) return
-    this.#revive(device)
+    this.#restorer.revive(device)
     if (this.#clock.now() - this.heardAtMs(device) >= probeMs / 2) this.readBack(device, 'CONNECTION')
   }
 }
 
-function isConnected(state: IndiState, device: string): boolean {
-  const property = findProperty(state, device, 'CONNECTION')
-  return findSwitch(state, device, 'CONNECTION', 'CONNECT') === true && property?.state !== 'Busy'
-}
-
-function isAbout(event: ClientEvent, device: string, name: string): event is Change & { device: string; name: string } {
-  return 'device' in event && 'name' in event && event.device === device && event.name === name
-}
-
-/** What a wait ends with when it was not decided: failures name the abort. */
-function abortedValue<T>(late: T, signal: AbortSignal | undefined): T {
-  const isFailure = typeof late === 'object' && late !== null && 'reason' in late
-  return isFailure && signal?.aborted ? { ...late, reason: `aborted: ${signal.reason}` } : late
+function readBackOf(device: string, name: string): GetProperties {
+  return { type: 'getProperties', version: '1.7', device, name }
 }

@@ -29,6 +29,9 @@ export function createCommand(property: Property, values: Values): NewMessage | 
       return refused(`${where} cannot be set`)
     case 'text':
       if (property.permission === 'ro') return refused(`${where} is read-only`)
+      for (const [name, value] of Object.entries(values)) {
+        if (hasControlCharacter(String(value))) return refused(`${where}.${name} must not contain control characters`)
+      }
       return {
         ...head,
         kind: 'text',
@@ -43,8 +46,31 @@ export function createCommand(property: Property, values: Values): NewMessage | 
     }
     case 'switch':
       if (property.permission === 'ro') return refused(`${where} is read-only`)
-      return { ...head, kind: 'switch', elements: switchElements(property, values) }
+      return switchCommand(property, values)
   }
+}
+
+/** Every switch of the vector, after the rule has been kept: what breaks it is not sent. */
+function switchCommand(property: SwitchProperty, values: Values): NewMessage | { readonly refused: string } {
+  const { device, name, rule } = property
+  const wrong = Object.entries(values).find(([, value]) => typeof value !== 'boolean')
+  if (wrong) return refused(`${device}.${name}.${wrong[0]} is a switch: true or false, not ${wrong[1]}`)
+  const elements = switchElements(property, values)
+  const on = elements.filter(({ value }) => value).length
+  if (rule === 'OneOfMany' && on !== 1 && elements.length > 1) {
+    return refused(`${device}.${name}: exactly one switch must be on, not ${on}`)
+  }
+  if (rule !== 'AnyOfMany' && on > 1) return refused(`${device}.${name}: at most one switch may be on, not ${on}`)
+  return { type: 'new', kind: 'switch', device, name, elements }
+}
+
+/** Drivers pass such bytes on to every client and save them, and a strict client or the driver's next start fails on them. */
+function hasControlCharacter(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 32 && code !== 9 && code !== 10) return true
+  }
+  return false
 }
 
 function wrongNumber(property: NumberProperty, values: Values): string | undefined {

@@ -3,6 +3,7 @@
  * closes; BLOB content is decoded from base64 straight into one array of the announced size. Whatever the bytes are, `feed`
  * does not throw: broken messages are dropped and reported as faults.
  */
+import type { AttachedMemory } from '../wire/wire.ts'
 import { type Base64Decoder, createBase64Decoder } from './base64.ts'
 import type {
   BlobPolicy,
@@ -26,6 +27,8 @@ export interface DecodeLimits extends XmlLimits {
   readonly blobBytes: number
   /** How much more than announced a BLOB may bring before it is refused: indiserver 1.9.9 pads to a MiB. */
   readonly blobSlackBytes: number
+  /** Pieces of memory that came beside the bytes and that no BLOB has claimed yet. */
+  readonly attachments: number
 }
 
 export const decodeLimits: DecodeLimits = {
@@ -34,6 +37,7 @@ export const decodeLimits: DecodeLimits = {
   elements: 4096,
   blobBytes: 1 << 30,
   blobSlackBytes: 2 << 20,
+  attachments: 16,
 }
 
 export interface DecodeHandlers {
@@ -43,6 +47,10 @@ export interface DecodeHandlers {
 
 export interface Decoder {
   feed(bytes: Uint8Array): void
+  /** Memory for the next `oneBLOB` that says `attached="true"`: libindi's way over unix sockets. */
+  attach(memory: AttachedMemory): void
+  /** Lets go of memory that no BLOB has claimed. */
+  close(): void
 }
 
 type Attributes = ReadonlyMap<string, string>
@@ -197,14 +205,34 @@ function finishElement(type: string, kind: Kind, attributes: Attributes, text: s
   return { ...head, value: text }
 }
 
-/** Bytes that must be ready for a BLOB: `len` is exact, `size` is the size before compression. */
-function blobCapacity(sizeBytes: number, lengthBytes: number | undefined, format: string): number {
-  if (lengthBytes !== undefined) return lengthBytes
-  return format.endsWith('z') ? sizeBytes + Math.ceil(sizeBytes / 512) + 64 : sizeBytes
-}
-
 const isLength = (value: number | undefined): value is number =>
   value !== undefined && value >= 0 && Number.isFinite(value)
+
+interface Announced {
+  /** Content as sent; undefined when it is compressed and the sender does not say. */
+  readonly exactBytes: number | undefined
+  /** After decompression. */
+  readonly sizeBytes: number
+  /** Bytes to make ready. */
+  readonly capacityBytes: number
+}
+
+/** `len` is exact, `enclen` counts base64 characters (line breaks included), `size` is the size before compression. */
+function announcedBlob(attributes: Attributes): Announced {
+  const number = (key: string): number | undefined => {
+    const value = optionalNumber(attributes.get(key))
+    return isLength(value) ? Math.floor(value) : undefined
+  }
+  const lengthBytes = number('len')
+  const sizeBytes = number('size') ?? lengthBytes ?? 0
+  if (lengthBytes !== undefined) return { exactBytes: lengthBytes, sizeBytes, capacityBytes: lengthBytes }
+  if (!(attributes.get('format') ?? '').endsWith('z')) {
+    return { exactBytes: sizeBytes, sizeBytes, capacityBytes: sizeBytes }
+  }
+  const encoded = number('enclen')
+  const capacityBytes = encoded === undefined ? sizeBytes + Math.ceil(sizeBytes / 512) + 64 : Math.ceil(encoded / 4) * 3
+  return { exactBytes: undefined, sizeBytes, capacityBytes }
+}
 
 /** A decoder for one connection; keep it for as long as that connection lives. */
 export function createDecoder(handlers: DecodeHandlers, overrides: Partial<DecodeLimits> = {}): Decoder {
@@ -212,6 +240,8 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
   let draft: Draft | undefined
   let child: { readonly kind: Kind; readonly attributes: Attributes } | undefined
   let blob: BlobDraft | undefined
+  let attached: Uint8Array | undefined
+  const attachments: AttachedMemory[] = []
   let depth = 0
   let text: Buffer = Buffer.allocUnsafeSlow(1024)
   let textBytes = 0
@@ -222,6 +252,7 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
     draft = undefined
     child = undefined
     blob = undefined
+    attached = undefined
     textBytes = 0
   }
 
@@ -256,25 +287,39 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
   }
 
   const openBlob = (attributes: Attributes): void => {
-    const announced = optionalNumber(attributes.get('len'))
-    const size = optionalNumber(attributes.get('size'))
-    const lengthBytes = isLength(announced) ? Math.floor(announced) : undefined
-    const sizeBytes = isLength(size) ? Math.floor(size) : (lengthBytes ?? 0)
-    const format = attributes.get('format') ?? ''
-    const capacity = blobCapacity(sizeBytes, lengthBytes, format)
-    messageBlobBytes += capacity
+    const announced = announcedBlob(attributes)
+    const { sizeBytes, capacityBytes } = announced
+    messageBlobBytes += capacityBytes
     if (messageBlobBytes > limits.blobBytes) {
-      fault('indi/blob-too-large', `${where()} announces ${capacity} bytes, limit ${limits.blobBytes}`)
+      if (attributes.get('attached') === 'true') attachments.shift()?.close()
+      fault('indi/blob-too-large', `${where()} announces ${capacityBytes} bytes, limit ${limits.blobBytes}`)
       return
     }
-    const target = allocate(capacity)
+    if (attributes.get('attached') === 'true') return takeAttached(announced)
+    const target = allocate(capacityBytes)
     if (!target) {
-      fault('indi/out-of-memory', `${where()}: no memory for a BLOB of ${capacity} bytes`)
+      fault('indi/out-of-memory', `${where()}: no memory for a BLOB of ${capacityBytes} bytes`)
       return
     }
-    const exact = lengthBytes ?? (format.endsWith('z') ? undefined : sizeBytes)
-    const mostBytes = Math.max(capacity, sizeBytes) + limits.blobSlackBytes
-    blob = { target, decoder: createBase64Decoder(target), dueBytes: exact, mostBytes }
+    const mostBytes = Math.max(capacityBytes, sizeBytes) + limits.blobSlackBytes
+    blob = { target, decoder: createBase64Decoder(target), dueBytes: announced.exactBytes, mostBytes }
+  }
+
+  /** The next memory in the queue; it may be larger than the BLOB (indiserver rounds up to a MiB) but not smaller. */
+  const takeAttached = ({ exactBytes, capacityBytes }: Announced): void => {
+    const memory = attachments.shift()
+    if (!memory) return fault('indi/attachment-missing', `${where()}: no memory came with an attached BLOB`)
+    try {
+      attached = memory.read(exactBytes ?? Math.min(capacityBytes, memory.sizeBytes))
+    } catch (error) {
+      fault('indi/attachment', `${where()}: ${error instanceof Error ? error.message : String(error)}`)
+      return
+    } finally {
+      memory.close()
+    }
+    if (exactBytes !== undefined && attached.length < exactBytes) {
+      fault('indi/blob-truncated', `${where()}: ${attached.length} of ${exactBytes} BLOB bytes came`)
+    }
   }
 
   const addBlobText = (bytes: Buffer, start: number, end: number): void => {
@@ -308,11 +353,15 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
       fault('indi/blob-truncated', `${where()}: ${got} of ${dueBytes} BLOB bytes came`)
       return
     }
+    addBlob(attributes, got < target.length ? target.subarray(0, got) : target)
+  }
+
+  const addBlob = (attributes: Attributes, bytes: Uint8Array): void => {
     const value: BlobValue = {
       name: attributes.get('name') ?? '',
       format: attributes.get('format') ?? '',
-      sizeBytes: optionalNumber(attributes.get('size')) ?? got,
-      bytes: got < target.length ? target.subarray(0, got) : target,
+      sizeBytes: optionalNumber(attributes.get('size')) ?? bytes.length,
+      bytes,
     }
     draft!.elements.push(value)
   }
@@ -321,7 +370,11 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
     if (!child || !draft) return
     const { kind, attributes } = child
     if (blob) closeBlob(attributes)
-    else draft.elements.push(finishElement(draft.root.type, kind, attributes, takeText()))
+    else if (attached) {
+      addBlob(attributes, attached)
+      attached = undefined
+      textBytes = 0
+    } else draft.elements.push(finishElement(draft.root.type, kind, attributes, takeText()))
     child = undefined
   }
 
@@ -339,7 +392,7 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
     handlers.onMessage(message)
   }
 
-  return createXmlTokenizer(
+  const tokenizer = createXmlTokenizer(
     {
       open(name, attributes, newDepth) {
         depth = newDepth
@@ -366,6 +419,18 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
     rootNames,
     limits,
   )
+
+  return {
+    feed: (bytes) => tokenizer.feed(bytes),
+    attach(memory) {
+      if (attachments.length < limits.attachments) return void attachments.push(memory)
+      memory.close()
+      fault('indi/too-many-attachments', `more than ${limits.attachments} attachments wait for their BLOBs`)
+    },
+    close() {
+      for (const memory of attachments.splice(0)) memory.close()
+    },
+  }
 }
 
 /** Undefined when the machine has not that much memory: a device's announcement must not kill the daemon. */

@@ -136,8 +136,10 @@ function encodeBlobVector(message: Extract<SetMessage | NewMessage, { kind: 'blo
   return out
 }
 
+/** `len` is what indiserver adds (content), `enclen` what libindi's drivers and clients add (base64 characters). */
 function blobHead({ name, format, sizeBytes, bytes }: BlobValue): string {
-  return `<oneBLOB${writeAttributes({ name, size: sizeBytes, len: bytes.length, format })}>`
+  const enclen = Math.ceil(bytes.length / 3) * 4
+  return `<oneBLOB${writeAttributes({ name, size: sizeBytes, len: bytes.length, enclen, format })}>`
 }
 
 function writeBase64(bytes: Uint8Array, out: Buffer, start: number): number {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DefNumber, IndiMessage } from './messages.ts'
-import { type Change, emptyState, findNumber, findProperty, type IndiState, reduce, stateLimits } from './properties.ts'
+import { type Change, emptyState, findNumber, findProperty, type IndiState, reduce } from './properties.ts'
 
 function play(messages: readonly IndiMessage[], from: IndiState = emptyState): { state: IndiState; changes: Change[] } {
   let state = from
@@ -117,15 +117,5 @@ describe('the property reducer', () => {
       { type: 'deviceLost', device: 'C' },
       { type: 'deviceLost', device: 'T' },
     ])
-  })
-
-  it('keeps the latest log lines and no more', () => {
-    const many = Array.from(
-      { length: 600 },
-      (_, i): IndiMessage => ({ type: 'message', device: 'C', message: `line ${i}` }),
-    )
-    const { state } = play(many)
-    expect(state.log).toHaveLength(stateLimits.log)
-    expect(state.log.at(-1)).toEqual({ atMs: 599, device: 'C', text: 'line 599' })
   })
 })

@@ -2,6 +2,7 @@
  * What a server has told, as a value: devices, their properties, the latest log lines. `reduce` is pure: state and message
  * in, new state and the list of changes out. BLOB content is handed on in a change and not kept.
  */
+import { type LogEntry, logEntry, logged } from './log.ts'
 import type {
   BlobValue,
   DefBlob,
@@ -29,17 +30,12 @@ export type Property = TextProperty | NumberProperty | SwitchProperty | LightPro
 
 export type DeviceProperties = ReadonlyMap<string, Property>
 
-export interface LogEntry {
-  readonly atMs: number
-  /** '' when the server itself speaks. */
-  readonly device: string
-  readonly text: string
-}
-
 export interface IndiState {
   readonly devices: ReadonlyMap<string, DeviceProperties>
-  /** Oldest first, at most `stateLimits.log`. */
+  /** Of all devices, oldest first, at most `logLimits.all`. */
   readonly log: readonly LogEntry[]
+  /** Of each device ('' is the server), so that one which talks much does not push out the words of another. */
+  readonly logs: ReadonlyMap<string, readonly LogEntry[]>
 }
 
 export type Change =
@@ -63,9 +59,9 @@ export interface Reduced {
 }
 
 /** A server beyond these is broken; what exceeds them is ignored. */
-export const stateLimits = { devices: 256, propertiesPerDevice: 4096, log: 500 } as const
+export const stateLimits = { devices: 256, propertiesPerDevice: 4096 } as const
 
-export const emptyState: IndiState = { devices: new Map(), log: [] }
+export const emptyState: IndiState = { devices: new Map(), log: [], logs: new Map() }
 
 /** The state after `message`, which was heard at `atMs` (Unix ms UTC). */
 export function reduce(state: IndiState, message: IndiMessage, atMs: number): Reduced {
@@ -162,13 +158,16 @@ export function removeAll(state: IndiState): Reduced {
 
 function withLog(
   { state, changes }: Reduced,
-  message: { readonly device?: string | undefined; readonly message?: string | undefined },
+  message: {
+    readonly device?: string | undefined
+    readonly message?: string | undefined
+    readonly timestamp?: string | undefined
+  },
   atMs: number,
 ): Reduced {
   if (!message.message) return { state, changes }
-  const entry: LogEntry = { atMs, device: message.device ?? '', text: message.message }
-  const log = [...state.log.slice(1 - stateLimits.log), entry]
-  return { state: { ...state, log }, changes: [...changes, { type: 'logged', entry }] }
+  const entry = logEntry(message, atMs)
+  return { state: { ...state, ...logged(state, entry) }, changes: [...changes, { type: 'logged', entry }] }
 }
 
 export function findProperty(state: IndiState, device: string, name: string): Property | undefined {
@@ -195,5 +194,5 @@ export function findText(state: IndiState, device: string, name: string, element
 
 /** The last thing that the device (or the server) said since `sinceMs`. */
 export function lastWords(state: IndiState, device: string, sinceMs: number): string | undefined {
-  return state.log.findLast((entry) => entry.atMs >= sinceMs && entry.device === device)?.text
+  return state.logs.get(device)?.findLast((entry) => entry.atMs >= sinceMs)?.text
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
-import type { Connect, Wire } from './wire.ts'
+import type { AttachedMemory, Connect, Wire } from './wire.ts'
 
 export interface Backoff {
   /** The first wait is at most this. */
@@ -25,6 +25,8 @@ export const defaultBackoff: Backoff = {
 export interface ConnectionEvents {
   onOpen(wire: Wire): void
   onBytes(bytes: Uint8Array): void
+  /** Absent: memory that comes is closed unread. */
+  onAttached?(memory: AttachedMemory): void
   /** The wire closed, or an attempt failed; the next attempt is in `retryMs`. */
   onClose(reason: string, retryMs: number): void
 }
@@ -57,6 +59,7 @@ export function keepConnected(
     let told = false
     const opened = await connectInTime({
       onBytes: (bytes) => (told ? events.onBytes(bytes) : void early.push(new Uint8Array(bytes))),
+      onAttached: (memory) => (events.onAttached ? events.onAttached(memory) : memory.close()),
       onClose: (reason) => closed.resolve(reason),
     })
     if (stop.signal.aborted) {

@@ -16,6 +16,18 @@ export interface WireHandlers {
   onBytes(bytes: Uint8Array): void
   /** Called exactly once, for any reason: the far side, an unplugged cable, `close()`. */
   onClose(reason: string): void
+  /** Memory that came beside the bytes (unix sockets only), before the bytes that speak of it. Who takes it closes it. */
+  onAttached?(memory: AttachedMemory): void
+}
+
+/** A piece of memory that another process has handed over. */
+export interface AttachedMemory {
+  /** What the other process has reserved; what it holds may be less. */
+  readonly sizeBytes: number
+  /** The first `bytes` bytes, copied; fewer when there are no more. */
+  read(bytes: number): Uint8Array
+  /** Idempotent. */
+  close(): void
 }
 
 /** Opens a wire. Rejects with a `NightjarError` (`wire/...`) that names the address and the fix. */
