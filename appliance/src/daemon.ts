@@ -22,7 +22,9 @@ import { defaultGateLimits } from './observatory/gate.ts'
 import { createPreprocessingStage } from './preprocessing/run.ts'
 import { buildMasters } from './preprocessing/runMasters.ts'
 import type { Daemon } from './server/daemon.ts'
+import { isFull } from './store/database.ts'
 import { openStore } from './store/openStore.ts'
+import type { Store } from './store/store.ts'
 
 /** What a daemon is made of. Everything that touches the world is handed in, so a virtual night is the same daemon. */
 export interface DaemonParts {
@@ -92,11 +94,21 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
       await night[Symbol.asyncDispose]()
       stopping.abort()
       await running
-      store.commit(clock.now(), (tx) => tx.event('daemon.stopped', { reason: 'asked to stop' }))
+      noteStop(store, clock)
       pipeline[Symbol.dispose]()
       await offload[Symbol.asyncDispose]()
       store[Symbol.dispose]()
     },
+  }
+}
+
+/** A full disk takes no last line; what is open is closed all the same. */
+function noteStop(store: Store, clock: Clock): void {
+  try {
+    store.commit(clock.now(), (tx) => tx.event('daemon.stopped', { reason: 'asked to stop' }))
+  } catch (error) {
+    if (!isFull(error)) throw error
+    console.error(`nightjar: stopped without a line in the journal: ${error.message}`)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import { isFull } from '../store/database.ts'
 import type { Stage } from '../store/stage.ts'
 import type { Job, Store } from '../store/store.ts'
 
@@ -12,7 +13,10 @@ const pollMs = 200
 const storeFullWaitMs = 5_000
 const idleMs = 60_000
 
-/** Takes jobs from the journal and gives them to the stages: pixels in one lane, the network in another. */
+/**
+ * Takes jobs from the journal and gives them to the stages: pixels in one lane, the network in another. A full disk is nobody's
+ * failure: the job stays as it is, with all its attempts, and is tried again when there may be room.
+ */
 export interface Pipeline extends Disposable {
   /** Jobs waiting, forwarding aside. */
   readonly waiting: number
@@ -59,22 +63,24 @@ export function createPipeline(store: Store, clock: Clock, stages: readonly Stag
     return undefined
   }
 
-  async function step(lane: Lane): Promise<boolean> {
+  async function step(lane: Lane, signal: AbortSignal): Promise<boolean> {
     const work = next(lane)
     if (!work) return false
     lane.running++
     try {
       await work.stage.run(work.job)
     } catch (error) {
-      await recordFailure(work.stage, work.job, error instanceof Error ? error.message : String(error))
+      if (isFull(error) || !recordFailure(work.stage, work.job, error))
+        await clock.sleep(storeFullWaitMs, signal).catch(() => undefined)
     } finally {
       lane.running--
     }
     return true
   }
 
-  /** A full disk takes no journal line either: the job stays as it is and is tried again when there may be room. */
-  async function recordFailure(stage: Stage, job: Job, reason: string): Promise<void> {
+  /** False when a full disk took no line either. */
+  function recordFailure(stage: Stage, job: Job, error: unknown): boolean {
+    const reason = error instanceof Error ? error.message : String(error)
     const attempt = job.attempts + 1
     const givenUp = attempt >= retryLimits.attempts
     const nowMs = clock.now()
@@ -84,8 +90,9 @@ export function createPipeline(store: Store, clock: Clock, stages: readonly Stag
         if (givenUp) tx.giveUpJob(job.jobId, reason)
         else tx.retryJob(job.jobId, nowMs + retryLimits.firstWaitMs * 2 ** job.attempts)
       })
+      return true
     } catch {
-      await clock.sleep(storeFullWaitMs)
+      return false
     }
   }
 
@@ -97,7 +104,7 @@ export function createPipeline(store: Store, clock: Clock, stages: readonly Stag
   }
 
   async function runLane(lane: Lane, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) if (!(await step(lane))) await rest(lane)
+    while (!signal.aborted) if (!(await step(lane, signal))) await rest(lane)
   }
 
   const waiting = (): number => pixels.stages.reduce((sum, stage) => sum + store.jobCounts(stage.name).waiting, 0)

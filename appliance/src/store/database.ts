@@ -119,3 +119,8 @@ function nameFailure(error: unknown, path: string): unknown {
 export function full(path: string, cause: unknown): NightjarError {
   return new NightjarError('store/full', `no space left for ${path}; free some disk space and it goes on`, { cause })
 }
+
+/** Whether `error` is what `full` makes; one that comes from a worker has kept only its code. */
+export function isFull(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'store/full'
+}

@@ -1,6 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
+import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { describe, expect, it } from 'vitest'
@@ -9,29 +8,17 @@ import { openStore } from '../../src/store/openStore.ts'
 import { openSettings } from '../../src/store/settings.ts'
 import { temporaryFolder } from '../../src/store/testing/samples.ts'
 import { findLost, startWriter } from './ledger.ts'
+import { canMount, smallDisk } from './smallDisk.ts'
 
 const smallDiskBytes = 4 * 2 ** 20
 
-/** A file system that is soon full; undefined when we may not mount one. */
-function smallDisk(at: string): (Disposable & { readonly path: string }) | undefined {
-  if (userInfo().uid !== 0) return undefined
-  mkdirSync(at)
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${smallDiskBytes}`, 'tmpfs', at]).status !== 0) return undefined
-  return { path: at, [Symbol.dispose]: () => void execFileSync('umount', [at]) }
-}
-
-function canMount(): boolean {
-  using scratch = temporaryFolder()
-  using disk = smallDisk(join(scratch.path, 'disk'))
-  return disk !== undefined
-}
 const mayMount = canMount()
 if (!mayMount) console.warn('a full disk is skipped: mounting a small one needs root')
 
 describe.skipIf(!mayMount)('a full disk', () => {
   it('stops writing with one clear error, keeps what was acknowledged, and goes on when there is space', async () => {
     using scratch = temporaryFolder()
-    using disk = smallDisk(join(scratch.path, 'disk'))!
+    using disk = smallDisk(join(scratch.path, 'disk'), smallDiskBytes)!
     const filler = join(disk.path, 'filler')
     writeFileSync(filler, Buffer.alloc(smallDiskBytes / 4))
     const settings = await openSettings(disk.path)
