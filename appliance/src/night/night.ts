@@ -150,7 +150,13 @@ export function createNight(deps: NightDeps): Night {
 
   async function calibrate(signal: AbortSignal): Promise<void> {
     doing = 'Taking bias, dark and flat frames.'
-    await captureCalibration({ store, clock, camera, ask }, deps.calibration, deps.fields, nightId, signal)
+    await captureCalibration(
+      { store, clock, camera, timeIsTrue: !deps.simulated, ask },
+      deps.calibration,
+      deps.fields,
+      nightId,
+      signal,
+    )
     await deps.buildMasters(nightId, signal)
   }
 
@@ -204,7 +210,7 @@ export function createNight(deps: NightDeps): Night {
     try {
       const here = horizontal(site, target.raDeg, target.decDeg, clock.now())
       const captured = await captureFrame(
-        { store, clock, camera },
+        { store, clock, camera, timeIsTrue: !deps.simulated },
         {
           type: 'light',
           exposureSeconds: target.exposureSeconds,

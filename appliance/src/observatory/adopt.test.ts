@@ -10,7 +10,6 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { VirtualClock } from '@nightjar/firmware-bridge/clock.ts'
-import type { Camera, ExposureRequest } from '@nightjar/firmware-bridge/devices/camera.ts'
 import { describe, expect, it } from 'vitest'
 import type { FrameRecord, FrameType } from '../contract/records.ts'
 import { FitsHeader } from '../frames/fits/header.ts'
@@ -21,29 +20,20 @@ import type { Store } from '../store/store.ts'
 import { temporaryFolder } from '../store/testing/samples.ts'
 import { adoptFrames } from './adopt.ts'
 import { captureFrame } from './capture.ts'
+import { instantCamera } from './testing/instantCamera.ts'
 
 const nightId = '20261121'
 const openedAtMs = Date.UTC(2026, 10, 21, 20, 0, 0, 250)
-
-/** Delivers 16 × 16 pixels at once. */
-function instantCamera(clock: VirtualClock): Camera {
-  const data = { width: 16, height: 16, data: Uint16Array.from({ length: 256 }, (_, i) => 300 + i) }
-  const bytes = encodeFits([{ header: FitsHeader.from({}), data }])
-  const expose = async ({ seconds }: ExposureRequest) => ({
-    ok: true as const,
-    bytes,
-    format: '.fits',
-    startedAtMs: clock.now(),
-    endedAtMs: clock.now() + seconds * 1000,
-  })
-  return { expose, state: () => ({ filters: [] }) } as unknown as Camera
-}
 
 async function capture(store: Store, type: FrameType): Promise<FrameRecord> {
   const clock = new VirtualClock(openedAtMs)
   const field = { fieldId: 'M31', raDeg: 10.684708, decDeg: 41.26875 }
   const plan = { type, exposureSeconds: 12.5, filter: 'L', nightId, field, facts: {} }
-  const taken = await captureFrame({ store, clock, camera: instantCamera(clock) }, plan, new AbortController().signal)
+  const taken = await captureFrame(
+    { store, clock, camera: instantCamera(clock), timeIsTrue: false },
+    plan,
+    new AbortController().signal,
+  )
   if (!taken.ok) throw new Error(taken.reason)
   return taken.frame
 }

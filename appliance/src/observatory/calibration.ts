@@ -1,9 +1,7 @@
-import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
-import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { FrameType } from '../contract/records.ts'
 import type { Field } from '../observations/fields.ts'
 import type { Store } from '../store/store.ts'
-import { captureFrame } from './capture.ts'
+import { type CaptureDeps, captureFrame } from './capture.ts'
 import type { Command, Verdict } from './gate.ts'
 
 /** How many frames make a master; 0 leaves that kind out. */
@@ -46,12 +44,7 @@ export function framesOfSet(store: Store, nightId: string, set: CalibrationSet):
 
 /** Takes what is missing of every set that has no master yet; frames taken before a crash count. */
 export async function captureCalibration(
-  deps: {
-    readonly store: Store
-    readonly clock: Clock
-    readonly camera: Camera
-    readonly ask: (command: Command) => Verdict
-  },
+  deps: CaptureDeps & { readonly ask: (command: Command) => Verdict },
   plan: CalibrationPlan,
   fields: readonly Field[],
   nightId: string,

@@ -4,11 +4,14 @@ import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.t
 import type { FrameRecord, FrameType } from '../contract/records.ts'
 import { version } from '../contract/version.ts'
 import { type FrameFacts, frameEntries } from '../frames/fits/facts.ts'
+import { glance } from '../frames/fits/glance.ts'
 import type { HeaderEntries } from '../frames/fits/header.ts'
-import { frameFromCamera } from '../frames/fits/ingest.ts'
+import { frameFromCamera, type Ingested } from '../frames/fits/ingest.ts'
+import { openFits } from '../frames/fits/read.ts'
 import type { Field } from '../observations/fields.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
 import type { Store } from '../store/store.ts'
+import { exposureTruth } from './truth.ts'
 
 /** What to take. */
 export interface ExposurePlan {
@@ -26,16 +29,20 @@ export type Captured =
   | { readonly ok: true; readonly frame: FrameRecord }
   | { readonly ok: false; readonly reason: string }
 
+export interface CaptureDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly camera: Camera
+  /** A simulator may shorten exposures; a camera that does has had its clock stepped. */
+  readonly timeIsTrue: boolean
+}
+
 /**
  * One exposure, from the shutter to a durable file and a line in the journal. The camera's bytes are checked against
- * their own header, written beside, synced and renamed; only then is `frame.captured` committed. A file whose journal
+ * their own header and for what a camera may get wrong (`truth.ts`), written beside, synced and renamed; only then is `frame.captured` committed. A file whose journal
  * line never came is adopted at the next start (`adopt.ts`).
  */
-export async function captureFrame(
-  deps: { readonly store: Store; readonly clock: Clock; readonly camera: Camera },
-  plan: ExposurePlan,
-  signal: AbortSignal,
-): Promise<Captured> {
+export async function captureFrame(deps: CaptureDeps, plan: ExposurePlan, signal: AbortSignal): Promise<Captured> {
   const { store, clock, camera } = deps
   const frameId = freeFrameId(store, plan.nightId, clock.now())
   const fieldId = plan.field?.fieldId ?? 'calibration'
@@ -44,8 +51,10 @@ export async function captureFrame(
   })
   const turned = await selectFilter(camera, plan)
   if (!turned.ok) return failed(store, clock, frameId, turned.reason)
+  const startedAtMs = clock.monotonic()
   const exposure = await camera.expose({ seconds: plan.exposureSeconds, frameType: plan.type, signal })
   if (!exposure.ok) return failed(store, clock, frameId, exposure.reason)
+  const tookSeconds = (clock.monotonic() - startedAtMs) / 1000
   const ingested = frameFromCamera(exposure.bytes, {
     ...entriesOf(plan, frameId, exposure),
     // These the camera knows itself.
@@ -54,6 +63,8 @@ export async function captureFrame(
     YBINNING: undefined,
   })
   if (!ingested.ok) return failed(store, clock, frameId, ingested.reason)
+  const lie = lieOf(deps, plan, ingested, tookSeconds)
+  if (lie !== undefined) return failed(store, clock, frameId, lie)
   const path = `frames/${plan.nightId}/${frameId}.fits`
   await clock.during(writeDurably(`${store.folder}/${path}`, ingested.bytes))
   const frame: FrameRecord = {
@@ -73,6 +84,36 @@ export async function captureFrame(
   }
   recordCaptured(store, clock.now(), frame)
   return { ok: true, frame }
+}
+
+/** By camera: what its last frame looked like. */
+const lastFingerprints = new WeakMap<Camera, string>()
+
+/** What the camera got wrong, if anything; told apart from other failures in the journal. */
+function lieOf(
+  { store, clock, camera, timeIsTrue }: CaptureDeps,
+  { type, exposureSeconds }: ExposurePlan,
+  { bytes, width, height }: Extract<Ingested, { ok: true }>,
+  tookSeconds: number,
+): string | undefined {
+  const seen = glance(openFits(bytes))
+  const reason = exposureTruth({
+    type,
+    exposureSeconds,
+    tookSeconds,
+    timeIsTrue,
+    width,
+    height,
+    camera: camera.state(),
+    glance: seen,
+    previousFingerprint: lastFingerprints.get(camera),
+  })
+  if (seen) lastFingerprints.set(camera, seen.fingerprint)
+  if (reason !== undefined)
+    store.commit(clock.now(), (tx) =>
+      tx.event('truth.failed', { device: camera.state().source, check: 'exposure', reason }),
+    )
+  return reason
 }
 
 /** Turns the wheel for frames that see light; a camera without one takes them as they come. */
