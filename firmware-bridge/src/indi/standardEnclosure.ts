@@ -75,13 +75,14 @@ export const enclosureProperties = {
       DM_OTA_OFFSET: ['m', 'telescope beside the axis'],
     },
   },
-  ROOF_STATUS: {
+  'ROOF STATUS': {
     kinds: ['roof'],
     type: 'light',
     meaning: 'End switches of a roll-off roof (indi_rolloffino)',
     elements: {
       ROOF_OPENED: ['', 'fully open'],
       ROOF_CLOSED: ['', 'fully closed'],
+      ROOF_MOVING: ['', 'moves'],
       ROOF_LOCK: ['', 'locked from outside'],
       ROOF_AUXILIARY: ['', 'auxiliary'],
     },

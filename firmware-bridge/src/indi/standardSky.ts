@@ -74,14 +74,8 @@ export const skyProperties = {
   },
   GPS_STATUS: {
     kinds: ['gps'],
-    type: 'light',
-    meaning: 'Whether the receiver has a fix',
-    elements: { GPS_FIX: ['', 'fix'] },
-  },
-  GPS_MODE: {
-    kinds: ['gps'],
     type: 'text',
     meaning: 'Kind of the fix (indi_gpsd, indi_gpsnmea)',
-    elements: { GPS_FIX: ['', 'none, 2D FIX, 3D FIX'] },
+    elements: { GPS_FIX: ['', 'NO FIX, 2D FIX, 3D FIX'] },
   },
 } as const satisfies StandardTable

@@ -1,0 +1,155 @@
+/**
+ * A dome with its shutter, or a roll-off roof, behind any INDI dome driver. A roof without a shutter is closed by parking
+ * (indi_rolloff_dome). `open` and `closed` are said only of a driver that is there, was heard lately and reports Ok:
+ * libindi shows Busy while the shutter moves, Idle when it does not know and Alert when it failed.
+ */
+import type { Clock } from '../clock.ts'
+import type { IndiClient } from '../indi/client.ts'
+import { type Judge, judgeAccepted } from '../indi/command.ts'
+import { failure, type Outcome } from '../outcome.ts'
+import { driverCard } from './device.ts'
+import { cannot, type IndiDevice, openIndiDevice } from './indiDevice.ts'
+import { angleBetweenDeg } from './indiRotator.ts'
+import type { Capability } from './kinds.ts'
+import type { Roof, RoofPosition, RoofState } from './roof.ts'
+
+export interface IndiRoofOptions {
+  readonly clock: Clock
+  /** A driver that was not heard for so long no longer confirms anything; the client asks it every 5 s. */
+  readonly staleMs?: number
+}
+
+export const indiRoofCard = driverCard('roof', 'INDI', ['open', 'close', 'abort', 'azimuth', 'endSwitches'])
+
+const defaultStaleMs = 20_000
+const moveMs = 180_000
+const turnMs = 180_000
+/** Domes stop within a degree or two; an opening is wider. */
+const arrivedDeg = 2
+const lights = 'ROOF STATUS'
+const azimuth = ['ABS_DOME_POSITION', 'DOME_ABSOLUTE_POSITION'] as const
+
+/** The switch that opens and closes, and its two elements. */
+const shutter = { property: 'DOME_SHUTTER', open: 'SHUTTER_OPEN', close: 'SHUTTER_CLOSE' } as const
+const rollOff = { property: 'DOME_PARK', open: 'UNPARK', close: 'PARK' } as const
+
+export function createIndiRoof(client: IndiClient, name: string, options: IndiRoofOptions): Roof {
+  const { clock, staleMs = defaultStaleMs } = options
+  const device = openIndiDevice(client, name)
+  let motion = new AbortController()
+
+  const newMotion = (reason: string): AbortSignal => {
+    motion.abort(reason)
+    motion = new AbortController()
+    return motion.signal
+  }
+
+  function state(): RoofState {
+    const head = device.head(leaf(device).property)
+    const fresh = head.connected && clock.now() - head.atMs <= staleMs
+    return {
+      ...head,
+      position: fresh ? position(device) : 'unknown',
+      azimuthDeg: device.number(...azimuth),
+      fault: fault(device),
+    }
+  }
+
+  async function moveTo(end: 'open' | 'close', timeoutMs: number): Promise<Outcome> {
+    const { property, [end]: element } = leaf(device)
+    const signal = newMotion(`${end} was asked for`)
+    const outcome = await client.set(
+      name,
+      property,
+      { [element]: true },
+      { timeoutMs, signal, judge: judgeLeaf(element) },
+    )
+    if (!outcome.ok) return outcome
+    const wanted = end === 'open' ? 'open' : 'closed'
+    const confirmed = await client.waitFor(() => state().position === wanted || undefined, confirmMs, signal)
+    return confirmed ? outcome : failure(state().fault ?? `${name} does not confirm that it is ${wanted}`)
+  }
+
+  return {
+    can: () => capabilities(device),
+    state,
+    open: (timeoutMs = moveMs) => moveTo('open', timeoutMs),
+    close: (timeoutMs = moveMs) => moveTo('close', timeoutMs),
+    abort() {
+      motion.abort('the motion was aborted')
+      if (!device.has('DOME_ABORT_MOTION')) return cannot(device, 'stop')
+      return device.set('DOME_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
+    },
+    turnTo(azimuthDeg, timeoutMs = turnMs) {
+      if (!device.has(...azimuth)) return cannot(device, 'turn')
+      if (!(azimuthDeg >= 0 && azimuthDeg < 360)) {
+        return Promise.resolve(failure('the azimuth is 0 to 360°, 360 not included'))
+      }
+      const options = { timeoutMs, signal: newMotion('another azimuth was asked for'), judge: judgeAzimuth(azimuthDeg) }
+      return device.set(azimuth[0], { DOME_ABSOLUTE_POSITION: azimuthDeg }, options)
+    },
+    async [Symbol.asyncDispose]() {
+      motion.abort('disposed')
+    },
+  }
+}
+
+/** End switches are told a moment after the motion has ended. */
+const confirmMs = 3_000
+
+const leaf = (device: IndiDevice): typeof shutter | typeof rollOff =>
+  device.has('DOME_SHUTTER') || !device.has('DOME_PARK') ? shutter : rollOff
+
+/** What the driver confirms now. End switches say it where there are any; the driver's belief must agree. */
+function position(device: IndiDevice): RoofPosition {
+  const { property: name, open, close } = leaf(device)
+  const property = device.property(name)
+  if (property?.kind !== 'switch') return 'unknown'
+  const isOn = (element: string): boolean => property.elements.some((item) => item.name === element && item.value)
+  const toOpen = isOn(open)
+  if (toOpen === isOn(close)) return 'unknown'
+  if (property.state === 'Busy') return toOpen ? 'opening' : 'closing'
+  if (property.state !== 'Ok') return 'unknown'
+  if (device.has(lights) && !endSwitchesSay(device, toOpen)) return 'unknown'
+  return toOpen ? 'open' : 'closed'
+}
+
+function endSwitchesSay(device: IndiDevice, open: boolean): boolean {
+  const property = device.property(lights)
+  if (property?.kind !== 'light') return false
+  const lit = (name: string): boolean => property.elements.some((item) => item.name === name && item.value === 'Ok')
+  return lit('ROOF_OPENED') === open && lit('ROOF_CLOSED') !== open
+}
+
+function fault(device: IndiDevice): string | undefined {
+  const failed = [device.property(leaf(device).property), device.property(lights)].find((one) => one?.state === 'Alert')
+  return failed ? (device.words(failed.atMs - 2_000) ?? `${device.name} reports Alert`) : undefined
+}
+
+function capabilities(device: IndiDevice): ReadonlySet<Capability<'roof'>> {
+  const can = new Set<Capability<'roof'>>()
+  if (device.has(leaf(device).property)) can.add('open').add('close')
+  if (device.has('DOME_ABORT_MOTION')) can.add('abort')
+  if (device.has(...azimuth)) can.add('azimuth')
+  if (device.has(lights)) can.add('endSwitches')
+  return can
+}
+
+const judgeLeaf =
+  (element: string): Judge =>
+  (property) => {
+    if (property.state === 'Alert') return { refused: 'the roof reports Alert' }
+    if (property.state === 'Busy') return 'wait'
+    const on = property.kind === 'switch' && property.elements.some((item) => item.name === element && item.value)
+    return on && property.state === 'Ok' ? 'done' : { refused: 'the roof did not get there' }
+  }
+
+const judgeAzimuth =
+  (wantedDeg: number): Judge =>
+  (property) => {
+    if (property.state === 'Alert') return { refused: 'the dome reports Alert' }
+    if (property.state === 'Busy') return 'wait'
+    const hereDeg = property.kind === 'number' ? (property.elements[0]?.value ?? Number.NaN) : Number.NaN
+    if (angleBetweenDeg(hereDeg, wantedDeg) <= arrivedDeg) return 'done'
+    return { refused: `the dome stands at ${hereDeg.toFixed(1)}°` }
+  }
