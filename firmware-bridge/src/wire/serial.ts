@@ -1,17 +1,25 @@
+import { existsSync } from 'node:fs'
 import type { SerialPort } from 'serialport'
 import { NightjarError } from '../errors.ts'
+import { findPort, listPorts, needsPortList, type PortInfo } from './serialPorts.ts'
 import type { Connect, Wire, WireHandlers } from './wire.ts'
 
 export interface SerialOptions {
-  /** `/dev/serial/by-id/...` survives replugging; `/dev/ttyUSB0` may become another device. */
+  /**
+   * `usb:VID:PID[:SERIAL]` and `/dev/serial/by-id/...` survive replugging, each opening looks them up anew;
+   * `/dev/ttyUSB0` may become another device.
+   */
   readonly path: string
   readonly baudRate: number
+  /** The ports of this machine. */
+  readonly list?: () => Promise<readonly PortInfo[]>
 }
 
 /** Opens a serial port, 8N1, locked. The binding is loaded at the first use: a machine without serial ports needs none. */
-export function connectSerial({ path, baudRate }: SerialOptions): Connect {
-  const name = `serial ${path}`
+export function connectSerial({ path: address, baudRate, list = listPorts }: SerialOptions): Connect {
+  const name = `serial ${address}`
   return async (handlers, signal) => {
+    const path = await resolvePort(address, list)
     const { SerialPort } = await import('serialport')
     const port = new SerialPort({ path, baudRate, autoOpen: false })
     await new Promise<void>((resolve, reject) => {
@@ -28,9 +36,17 @@ export function connectSerial({ path, baudRate }: SerialOptions): Connect {
   }
 }
 
+/** A by-id link that is there is followed by the kernel; without udev's links the list must tell. */
+async function resolvePort(address: string, list: () => Promise<readonly PortInfo[]>): Promise<string> {
+  if (!needsPortList(address) || existsSync(address)) return address
+  const found = findPort(address, await list())
+  if (found.ok) return found.path
+  throw new NightjarError('wire/connect', `serial ${found.reason}`)
+}
+
 function advice(message: string): string {
   if (/Permission denied|cannot open.*denied/i.test(message)) return `${message}; add the user to the group dialout`
-  if (/lock port|busy/i.test(message)) return `${message}; another program has the port open`
+  if (/lock port|busy/i.test(message)) return 'another program has the port open: close it, or give it another port'
   if (/No such file/i.test(message)) return `${message}; is the cable plugged in?`
   return message
 }
