@@ -5,6 +5,7 @@ import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import { createCatalogStage } from './catalog/run.ts'
 import type { Settings } from './contract/config.ts'
+import { simulatedGateSettings } from './contract/gateSettings.ts'
 import { version } from './contract/version.ts'
 import { giveLabel } from './curation/giveLabel.ts'
 import { createCurationStage } from './curation/run.ts'
@@ -18,7 +19,6 @@ import { createPipeline } from './night/pipeline.ts'
 import { tonightState } from './night/tonight.ts'
 import type { Site } from './observations/ephemeris.ts'
 import { adoptFrames } from './observatory/adopt.ts'
-import { defaultGateLimits } from './observatory/gate.ts'
 import { createPreprocessingStage } from './preprocessing/run.ts'
 import { buildMasters } from './preprocessing/runMasters.ts'
 import type { Daemon } from './server/daemon.ts'
@@ -68,7 +68,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     simulated: parts.simulated,
     fields: settings.fields,
     calibration: settings.calibration,
-    limits: { ...defaultGateLimits, minDiskFreeBytes: settings.storage.minimumFreeBytes },
+    limits: { ...simulatedGateSettings, disk: { minFreeBytes: settings.storage.minimumFreeBytes } },
     mount,
     camera,
     pipeline,

@@ -3,27 +3,19 @@ import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { Mount, MountState } from '@nightjar/firmware-bridge/devices/mount.ts'
 import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { NightPhase } from '../contract/api.ts'
+import type { GateSettings } from '../contract/gateSettings.ts'
 import type { FrameFacts } from '../frames/fits/facts.ts'
-import {
-  type Horizontal,
-  horizontal,
-  nightIdAt,
-  type Site,
-  separationDeg,
-  sunAt,
-  sunEquatorial,
-} from '../observations/ephemeris.ts'
+import { type Horizontal, horizontal, nightIdAt, type Site, separationDeg } from '../observations/ephemeris.ts'
 import { chooseField, type Field } from '../observations/fields.ts'
 import { type CalibrationPlan, captureCalibration } from '../observatory/calibration.ts'
 import { captureFrame } from '../observatory/capture.ts'
-import {
-  type Command,
-  decide,
-  type GateLimits,
-  type GateState,
-  unsafeReasons,
-  type Verdict,
-} from '../observatory/gate.ts'
+import type { Command } from '../observatory/gate/command.ts'
+import { beginHistory, remember } from '../observatory/gate/history.ts'
+import { createReadings } from '../observatory/gate/readings.ts'
+import { unsafeReasons } from '../observatory/gate/safety.ts'
+import { skyAt } from '../observatory/gate/sky.ts'
+import type { GateState } from '../observatory/gate/state.ts'
+import { decide, type Verdict } from '../observatory/gate.ts'
 import type { Store } from '../store/store.ts'
 import { mayMove } from './machine.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -36,7 +28,7 @@ export interface NightDeps {
   readonly simulated: boolean
   readonly fields: readonly Field[]
   readonly calibration: CalibrationPlan
-  readonly limits: GateLimits
+  readonly limits: GateSettings
   readonly mount: Mount
   readonly camera: Camera
   readonly pipeline: Pipeline
@@ -91,6 +83,8 @@ export function createNight(deps: NightDeps): Night {
   let observingSinceMs: number | undefined
   let stopping: AbortController | undefined
   let running: Promise<void> = Promise.resolve()
+  const readings = createReadings(clock)
+  let history = beginHistory(clock.monotonic())
 
   /** Safety does not wait for the disk: the phase changes even when the journal cannot take the line. */
   function move(to: NightPhase, reason: string): void {
@@ -108,18 +102,18 @@ export function createNight(deps: NightDeps): Night {
 
   function gateState(): GateState {
     const nowMs = clock.now()
-    const sun = sunEquatorial(site, nowMs)
-    const mountState = mount.state()
-    const cameraState = camera.state()
-    return {
+    const state: GateState = {
       nowMs,
-      sunAltitudeDeg: sunAt(site, nowMs).altitudeDeg,
-      sunRaDeg: sun.raDeg,
-      sunDecDeg: sun.decDeg,
-      mount: { value: mountState, atMs: mountState.atMs },
-      camera: { value: cameraState, atMs: cameraState.atMs },
-      diskFreeBytes: deps.diskFreeBytes(),
+      monotonicMs: clock.monotonic(),
+      sky: skyAt(site, nowMs),
+      mount: readings.hear('mount', mount.state()),
+      camera: readings.hear('camera', camera.state()),
+      disk: readings.hear('disk', { connected: true, freeBytes: deps.diskFreeBytes(), atMs: nowMs }),
+      lease: { holder: 'night', untilMs: Number.POSITIVE_INFINITY },
+      history,
     }
+    history = remember(state, deps.limits)
+    return { ...state, history }
   }
 
   function ask(command: Command): Verdict {
@@ -145,7 +139,7 @@ export function createNight(deps: NightDeps): Night {
       if (clock.monotonic() > deadline) throw new NightOver('the mount or the camera did not connect within a minute')
       await clock.sleep(250, signal)
     }
-    await must({ kind: 'unpark' }, () => mount.unpark())
+    await must({ kind: 'unpark', by: 'night' }, () => mount.unpark())
   }
 
   async function calibrate(signal: AbortSignal): Promise<void> {
@@ -165,14 +159,7 @@ export function createNight(deps: NightDeps): Night {
     const offDeg = separationDeg(now.raDeg, now.decDeg, target.raDeg, target.decDeg)
     if (now.tracking && !now.slewing && offDeg < nightLimits.onTargetDeg) return
     doing = `Slewing to ${target.fieldId}.`
-    const sun = sunEquatorial(site, clock.now())
-    const command: Command = {
-      kind: 'slew',
-      raDeg: target.raDeg,
-      decDeg: target.decDeg,
-      altitudeDeg: horizontal(site, target.raDeg, target.decDeg, clock.now()).altitudeDeg,
-      sunSeparationDeg: separationDeg(sun.raDeg, sun.decDeg, target.raDeg, target.decDeg),
-    }
+    const command: Command = { kind: 'slew', raDeg: target.raDeg, decDeg: target.decDeg, by: 'night' }
     await must(command, () => mount.slew(target.raDeg, target.decDeg, nightLimits.slewMs))
     const there = mount.state()
     const missDeg = separationDeg(there.raDeg, there.decDeg, target.raDeg, target.decDeg)
@@ -186,7 +173,7 @@ export function createNight(deps: NightDeps): Night {
     while (!signal.aborted) {
       const unsafe = unsafeReasons(gateState(), deps.limits)
       if (unsafe.length > 0) throw new NightOver(unsafe.join('; '))
-      const choice = chooseField(deps.fields, site, clock.now(), deps.limits.minAltitudeDeg)
+      const choice = chooseField(deps.fields, site, clock.now(), deps.limits.pointing.minAltitudeDeg)
       if (!choice.field) {
         doing = `Waiting: ${choice.reason}.`
         await clock.sleep(nightLimits.waitForFieldMs, signal)
@@ -203,7 +190,7 @@ export function createNight(deps: NightDeps): Night {
 
   /** True when a frame was captured. */
   async function exposeOn(target: Field, signal: AbortSignal): Promise<boolean> {
-    const verdict = ask({ kind: 'expose', seconds: target.exposureSeconds })
+    const verdict = ask({ kind: 'expose', seconds: target.exposureSeconds, by: 'night' })
     if (!verdict.allow) throw new NightOver(verdict.reason)
     doing = `Exposing ${target.fieldId} for ${target.exposureSeconds} s.`
     exposure = { seconds: target.exposureSeconds, endsAtMs: clock.now() + target.exposureSeconds * 1000 }

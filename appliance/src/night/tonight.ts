@@ -1,6 +1,6 @@
 import type { TonightState } from '../contract/api.ts'
 import { horizontal, sunAt } from '../observations/ephemeris.ts'
-import { unsafeReasons } from '../observatory/gate.ts'
+import { unsafeReasons } from '../observatory/gate/safety.ts'
 import type { Night } from './night.ts'
 import { queueLimit } from './pipeline.ts'
 
@@ -60,7 +60,7 @@ export function tonightState(night: Night): TonightState {
     queue: { waiting: pipeline.waiting, running: pipeline.running, limit: queueLimit },
     detections: { pending, validated },
     alerts: store.alertCounts(),
-    diskFreeBytes: gate.diskFreeBytes,
+    diskFreeBytes: gate.disk?.value.freeBytes ?? 0,
     ...(last ? { lastFrameId: last.frameId } : {}),
     safety: { safe: reasons.length === 0, reasons },
   }

@@ -2,7 +2,8 @@ import type { FrameType } from '../contract/records.ts'
 import type { Field } from '../observations/fields.ts'
 import type { Store } from '../store/store.ts'
 import { type CaptureDeps, captureFrame } from './capture.ts'
-import type { Command, Verdict } from './gate.ts'
+import type { Command } from './gate/command.ts'
+import type { Verdict } from './gate.ts'
 
 /** How many frames make a master; 0 leaves that kind out. */
 export interface CalibrationPlan {
@@ -62,7 +63,7 @@ export async function captureCalibration(
     if (known && known.exposureSeconds === set.exposureSeconds) continue
     let failures = 0
     while (framesOfSet(deps.store, nightId, set).length < set.frames && failures < 3) {
-      const verdict = deps.ask({ kind: 'expose', seconds: set.exposureSeconds })
+      const verdict = deps.ask({ kind: 'expose', seconds: set.exposureSeconds, by: 'night' })
       if (!verdict.allow) throw new Error(verdict.reason)
       const captured = await captureFrame(deps, { ...set, nightId, field: undefined, facts: {} }, signal)
       if (!captured.ok) failures++
