@@ -56,7 +56,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   sharp: ['appliance/src/server/'],
   selfsigned: ['appliance/src/server/', 'appliance/src/central/'],
   pg: ['appliance/src/central/'],
-  koffi: ['appliance/src/notify.ts'],
+  koffi: ['appliance/src/notify.ts', 'firmware-bridge/src/wire/unixSocket.ts'],
   pino: ['appliance/src/cli/'],
   '@nightjar/web': ['appliance/src/server/', 'appliance/src/cli/'],
   svelte: ['web/'],

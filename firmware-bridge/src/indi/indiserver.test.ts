@@ -82,7 +82,7 @@ describe.skipIf(missing.length > 0)('Debian’s indiserver with its simulators',
   beforeAll(async () => {
     writeFileSync(join(folder, 'gsc'), `#!/bin/sh\necho "$@" >> ${join(folder, 'calls')}\n`)
     chmodSync(join(folder, 'gsc'), 0o755)
-    server = stack.use(await startIndiserver({ drivers, clock, path: [folder] }))
+    server = stack.use(await startIndiserver({ drivers, clock, path: [folder], blobs: 'tcp' }))
     const connect: Connect = (handlers, signal) =>
       server.connect(
         {

@@ -3,14 +3,27 @@
  * (CVE-2026-71979), so it runs in a network namespace of its own that has nothing but a loopback, and is reached through
  * a unix socket in a folder that only this user can enter. Its relay (`indiserverRelay.ts`) starts it again when it dies.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../clock.ts'
 import { NightjarError } from '../errors.ts'
+import { done, failure, type Outcome } from '../outcome.ts'
+import { connectHandedOver } from '../wire/attached.ts'
 import { connectTcp } from '../wire/tcp.ts'
 import type { Connect } from '../wire/wire.ts'
 
@@ -23,15 +36,44 @@ export interface IndiserverOptions {
   readonly path?: readonly string[]
   /** Where drivers save their settings; by default a fresh folder, so that no run inherits from another. */
   readonly homeFolder?: string
+  /**
+   * `attached` (default): straight to the server, BLOBs as shared memory. `tcp`: through the relay, BLOBs as base64, for
+   * machines on which memory cannot be handed over.
+   */
+  readonly blobs?: 'attached' | 'tcp'
+  readonly restart?: Partial<RestartLimits>
   readonly onEvent?: (event: IndiserverEvent) => void
+}
+
+/** How a server that dies is started again. */
+export interface RestartLimits {
+  /** The first wait; it doubles from death to death. */
+  readonly firstMs: number
+  readonly longestMs: number
+  /** A server that lived this long starts the waits from the beginning again. */
+  readonly stableMs: number
+  /** So many deaths within `windowMs` end it. */
+  readonly most: number
+  readonly windowMs: number
+}
+
+export const restartLimits: RestartLimits = {
+  firstMs: 100,
+  longestMs: 5_000,
+  stableMs: 30_000,
+  most: 20,
+  windowMs: 600_000,
 }
 
 export type IndiserverEvent =
   | { readonly type: 'ready' }
   | { readonly type: 'died'; readonly reason: string }
+  /** It died too often and is not started again; `ended` follows. */
+  | { readonly type: 'gaveUp'; readonly reason: string }
   | { readonly type: 'log'; readonly text: string }
 
 export interface Indiserver extends AsyncDisposable {
+  /** Joined to the server's TCP port. */
   readonly socketPath: string
   readonly connect: Connect
   /** Process group of the relay, the server and its drivers. */
@@ -40,6 +82,10 @@ export interface Indiserver extends AsyncDisposable {
   readonly ended: Promise<string>
   /** The last lines that the server and its drivers wrote. */
   log(): readonly string[]
+  /** Writes a line to the server's FIFO: `start indi_simulator_ccd`, `stop indi_simulator_ccd`. */
+  order(line: string): Outcome
+  /** The running processes of one driver program. */
+  driverProcesses(program: string): readonly number[]
 }
 
 /** How far behind a client may be: one 61-megapixel frame is 122 MB and indiserver's default is 128. */
@@ -60,7 +106,13 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
   const home = options.homeFolder ?? join(folder, 'home')
   mkdirSync(home, { recursive: true, mode: 0o700 })
   const socketPath = join(folder, 'indi.sock')
-  const command = ['indiserver', '-m', `${clientQueueMegabytes}`, '-r', `${driverRestarts}`, ...options.drivers]
+  const brokerPath = join(folder, 'broker.sock')
+  const fifo = join(folder, 'fifo')
+  const unixName = 'nightjar'
+  const limits = ['-m', `${clientQueueMegabytes}`, '-r', `${driverRestarts}`]
+  const command = ['indiserver', ...limits, '-f', fifo, '-u', unixName, ...options.drivers]
+  const restart: RestartLimits = { ...restartLimits, ...options.restart }
+  makeFifo(fifo)
   const child = spawn(
     'unshare',
     [
@@ -68,7 +120,7 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
       '--net',
       process.execPath,
       relay,
-      JSON.stringify({ socketPath, command }),
+      JSON.stringify({ socketPath, brokerPath, unixName, command, restart }),
     ],
     {
       detached: true,
@@ -94,10 +146,12 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
   }
   return {
     socketPath,
-    connect: connectTcp({ path: socketPath }),
+    connect: options.blobs === 'tcp' ? connectTcp({ path: socketPath }) : connectHandedOver(brokerPath),
     processGroup: child.pid!,
     ended,
     log: () => lines,
+    order: (line) => writeFifo(fifo, line),
+    driverProcesses: (program) => processesOf(child.pid!, program),
     [Symbol.asyncDispose]: stop,
   }
 }
@@ -109,6 +163,44 @@ function requirePrograms(path: string, drivers: readonly string[]): void {
     const from = packages[program] ?? 'indi-bin'
     throw new NightjarError('indi/missing', `${program} is not installed: apt-get install ${from}`)
   }
+}
+
+function makeFifo(path: string): void {
+  const made = spawnSync('mkfifo', ['-m', '600', path], { encoding: 'utf8' })
+  if (made.status !== 0) throw new NightjarError('indi/fifo', `no FIFO at ${path}: ${made.stderr}; install coreutils`)
+}
+
+/** Never waits: without a server at the other end the order is refused. */
+function writeFifo(path: string, line: string): Outcome {
+  try {
+    const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    try {
+      writeSync(descriptor, `${line}\n`)
+    } finally {
+      closeSync(descriptor)
+    }
+    return done
+  } catch (error) {
+    return failure(`indiserver takes no orders (${(error as NodeJS.ErrnoException).code}): it is not running`)
+  }
+}
+
+/** Processes of a group whose program has this name, those that have ended and were not reaped apart. */
+function processesOf(group: number, program: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      const status = readFileSync(`/proc/${name}/stat`, 'utf8')
+      const [state, , processGroup] = status.slice(status.lastIndexOf(')') + 2).split(' ')
+      if (Number(processGroup) !== group || state === 'Z') return []
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').slice(0, 2)
+      // A script's first word is its interpreter.
+      return words.some((word) => basename(word) === basename(program)) ? [Number(name)] : []
+    } catch {
+      // It has gone meanwhile.
+      return []
+    }
+  })
 }
 
 function isProgram(path: string, program: string): boolean {
@@ -133,6 +225,7 @@ function watch(child: ChildProcess, lines: string[], tell: (event: IndiserverEve
   createInterface({ input: child.stdout! }).on('line', (line) => {
     if (line === 'ready') tell({ type: 'ready' })
     else if (line.startsWith('died ')) tell({ type: 'died', reason: line.slice(5) })
+    else if (line.startsWith('gave up ')) tell({ type: 'gaveUp', reason: line.slice(8) })
     else log(line)
   })
   createInterface({ input: child.stderr! }).on('line', log)

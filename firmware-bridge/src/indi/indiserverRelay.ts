@@ -1,18 +1,28 @@
 /**
- * Runs inside the network namespace that `indiserver.ts` makes: raises the loopback, keeps indiserver running, and joins
- * each connection to the unix socket to the server's TCP port. (On its own unix socket indiserver sends BLOBs as attached
- * file descriptors, which Node cannot receive; over TCP they come inline.) It ends, with everything that it started, when
- * its standard input closes: the daemon is gone.
+ * Runs inside the network namespace that `indiserver.ts` makes: raises the loopback, keeps indiserver running within its
+ * budget of restarts, joins each connection to the unix socket to the server's TCP port, and has a broker
+ * (`indiserverBroker.ts`) hand out sockets that are joined to the server's own, on which BLOBs come as shared memory. It
+ * ends, with everything that it started, when its standard input closes: the daemon is gone.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import net from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
+import type { RestartLimits } from './indiserver.ts'
 
 const port = 7624
-const restartMs = 1_000
 const pollMs = 20
+const exitGaveUp = 3
 
-const { socketPath, command } = JSON.parse(process.argv[2] ?? '{}') as { socketPath: string; command: string[] }
+interface Task {
+  readonly socketPath: string
+  readonly brokerPath: string
+  readonly unixName: string
+  readonly command: readonly string[]
+  readonly restart: RestartLimits
+}
+
+const { socketPath, brokerPath, unixName, command, restart } = JSON.parse(process.argv[2] ?? '{}') as Task
 
 process.stdin.resume()
 process.stdin.once('close', () => process.kill(0, 'SIGKILL'))
@@ -45,8 +55,12 @@ const listener = net.createServer((near) => {
 })
 listener.listen(socketPath)
 
-async function announce(): Promise<void> {
-  for (;;) {
+const broker = new Worker(new URL('./indiserverBroker.ts', import.meta.url), { workerData: { brokerPath, unixName } })
+broker.on('error', (error) => process.stderr.write(`no BLOBs as shared memory: ${error.message}\n`))
+
+/** Says when the server takes connections; `alive` ends it when that server has died before. */
+async function announce(alive: () => boolean): Promise<void> {
+  while (alive()) {
     const socket = await dial().catch(() => undefined)
     if (socket) {
       socket.destroy()
@@ -65,9 +79,24 @@ function serve(): Promise<string> {
   })
 }
 
+/** Waits double from death to death; a server that lived long enough starts them anew. */
+const deaths: number[] = []
+let waitMs = restart.firstMs
 for (;;) {
+  const startedAt = systemClock.monotonic()
+  let alive = true
   const ended = serve()
-  void announce()
-  process.stdout.write(`died ${await ended}\n`)
-  await systemClock.sleep(restartMs)
+  void announce(() => alive)
+  const reason = await ended
+  alive = false
+  const now = systemClock.monotonic()
+  process.stdout.write(`died ${reason}\n`)
+  if (now - startedAt >= restart.stableMs) waitMs = restart.firstMs
+  deaths.push(now)
+  if (deaths.filter((at) => now - at < restart.windowMs).length > restart.most) {
+    process.stdout.write(`gave up ${restart.most} restarts within ${restart.windowMs / 1000} s were not enough\n`)
+    process.exit(exitGaveUp)
+  }
+  await systemClock.sleep(waitMs)
+  waitMs = Math.min(restart.longestMs, waitMs * 2)
 }
