@@ -114,7 +114,7 @@ describe.skipIf(!withGpsd)('Debian’s gpsd', () => {
       })
       const { offsetSeconds = Number.NaN, synchronised } = receiver.timeSource.state()
       expect(offsetSeconds).toBeGreaterThan(-4.1)
-      expect(offsetSeconds).toBeLessThan(-3)
+      expect(offsetSeconds).toBeLessThan(-2.5)
       expect(synchronised).toBe(false)
       await gpsd.kill()
       await until('not connected', () => !receiver.gps.state().connected)
