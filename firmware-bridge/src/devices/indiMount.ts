@@ -38,6 +38,11 @@ const parkMs = 180_000
 const homeMs = 300_000
 /** A driver may show its old state for a moment after it has taken a command. */
 const settleMs = 20_000
+/**
+ * Drivers that poll their mount (libindi's LX200 family, once a second) show the state of before the command until then:
+ * Idle after a goto, and PARK on with Ok while the park has only begun. What was never Busy is believed after this time.
+ */
+const showMs = 2_500
 /** Hour angle of the stars grows by so much per second of time. */
 const siderealArcsecPerSecond = 15.041067
 
@@ -71,7 +76,7 @@ export function createIndiMount(client: IndiClient, name: string, options: IndiM
   function state(): MountState {
     const property = coordinates(device)
     const slewing = isSlewing(device)
-    const parked = !device.isBusy('TELESCOPE_PARK') && device.isOn('TELESCOPE_PARK', 'PARK') === true
+    const parked = !slewing && device.isOn('TELESCOPE_PARK', 'PARK') === true
     const tracking = device.isOn('TELESCOPE_TRACK_STATE', 'TRACK_ON') ?? property?.state === 'Ok'
     const head = device.head(property?.name === 'EQUATORIAL_COORD' ? 'EQUATORIAL_COORD' : 'EQUATORIAL_EOD_COORD')
     return {
@@ -101,18 +106,31 @@ export function createIndiMount(client: IndiClient, name: string, options: IndiM
     if (!choice.ok) return choice
     const there = property.name === 'EQUATORIAL_COORD' ? target : fromIcrs(target, clock.now())
     const values = { RA: there.raDeg / 15, DEC: there.decDeg }
-    return client.set(name, property.name, values, { timeoutMs, judge: judgeArrival(target), signal })
+    const over = new AbortController()
+    const look = (): void => client.readBack(name, property.name)
+    clock.sleep(showMs, over.signal).then(look, () => undefined)
+    try {
+      return await client.set(name, property.name, values, { timeoutMs, judge: judgeArrival(target), signal })
+    } finally {
+      over.abort()
+    }
   }
 
-  const judgeArrival =
-    (target: Equatorial): Judge =>
-    (property) => {
+  function judgeArrival(target: Equatorial): Judge {
+    const showsAt = clock.monotonic() + showMs
+    let moved = false
+    return (property) => {
       if (property.state === 'Alert') return { refused: 'the mount reports Alert' }
-      if (property.state === 'Busy') return 'wait'
+      if (property.state === 'Busy') {
+        moved = true
+        return 'wait'
+      }
       const missDeg = separationDeg(toSky(property), target)
       if (missDeg <= arrivedDeg) return 'done'
+      if (!moved && clock.monotonic() < showsAt) return 'wait'
       return { refused: `the mount stands ${missDeg.toFixed(1)}° from the target` }
     }
+  }
 
   const abortMotion = (): Promise<Outcome> =>
     device.set('TELESCOPE_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
@@ -120,7 +138,18 @@ export function createIndiMount(client: IndiClient, name: string, options: IndiM
   async function park(timeoutMs: number): Promise<Outcome> {
     if (state().parked) return done
     const signal = newMotion('a park was asked for')
-    return device.set('TELESCOPE_PARK', { PARK: true }, { timeoutMs, signal })
+    const deadline = clock.monotonic() + timeoutMs
+    let moved = false
+    const judge: Judge = (property, asked) => {
+      if (property.state === 'Busy') moved = true
+      return judgeValues(property, asked)
+    }
+    const outcome = await device.set('TELESCOPE_PARK', { PARK: true }, { timeoutMs, signal, judge })
+    if (!outcome.ok || moved) return outcome
+    await clock.sleep(showMs, signal).catch(() => undefined)
+    await client.waitFor(() => !isSlewing(device) || undefined, deadline - clock.monotonic(), signal)
+    if (signal.aborted) return failure(`aborted: ${signal.reason}`)
+    return state().parked ? done : failure(`${name} took the park but did not end it`)
   }
 
   return {
