@@ -48,6 +48,10 @@ export const queries = {
   firmwareTime: 'GVT',
   firmwareMessage: 'GVM',
   distanceBars: 'D',
+  backlashDec: '%BD',
+  backlashRa: '%BR',
+  alignmentStars: 'A?',
+  pecStatus: '$QZ?',
 } as const
 export type QueryName = keyof typeof queries
 

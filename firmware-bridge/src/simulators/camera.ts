@@ -33,6 +33,8 @@ export interface SimulatedCameraOptions {
   readonly timeFactor?: number
   /** From the shutter's closing until the frame is read out; 0 by default. */
   readonly readoutMs?: number
+  /** Makes a frame of the video; the camera has none without it. */
+  readonly takeVideoFrame?: () => { readonly format: string; readonly bytes: Uint8Array }
   /** Makes the FITS file when the shutter closes. */
   readonly takeFrame: (exposure: SimulatedExposure) => Uint8Array | Promise<Uint8Array>
 }
@@ -45,6 +47,9 @@ export interface SimulatedCamera {
 
 const frameSwitches = { light: 'FRAME_LIGHT', bias: 'FRAME_BIAS', dark: 'FRAME_DARK', flat: 'FRAME_FLAT' } as const
 const coolingDegPerSecond = 0.5
+/** Below the air when the cooler works as hard as it can. */
+const mostCoolingDeg = 45
+const videoMs = 100
 
 /** A cooled camera with filter wheel and Debian's CCD simulator's properties. */
 export function createSimulatedCamera(options: SimulatedCameraOptions): SimulatedCamera {
@@ -143,6 +148,13 @@ export function createSimulatedCamera(options: SimulatedCameraOptions): Simulate
     device.update('CCD_FRAME', values)
   }
 
+  function tellPower(percent: number): void {
+    const bounded = Math.max(0, Math.min(100, percent))
+    if (bounded !== device.number('CCD_COOLER_POWER', 'CCD_COOLER_VALUE')) {
+      device.update('CCD_COOLER_POWER', { CCD_COOLER_VALUE: bounded })
+    }
+  }
+
   const accept = (property: string) => (values: Readonly<Record<string, number | boolean | string>>) =>
     device.update(property, values)
   device.numbers(
@@ -207,6 +219,8 @@ export function createSimulatedCamera(options: SimulatedCameraOptions): Simulate
       device.update('CCD_COOLER', values)
     },
   })
+  device.numbers('CCD_COOLER_POWER', { CCD_COOLER_VALUE: [0, 0, 100, '%.f'] }, { permission: 'ro' })
+  if (options.takeVideoFrame) addVideo(device, clock, options.takeVideoFrame)
   device.numbers(
     'CCD_INFO',
     {
@@ -237,6 +251,7 @@ export function createSimulatedCamera(options: SimulatedCameraOptions): Simulate
         const before = temperatureC
         temperatureC += Math.max(-coolingDegPerSecond, Math.min(coolingDegPerSecond, goal - temperatureC))
         if (!device.connected) continue
+        tellPower(targetC === undefined ? 0 : Math.round((100 * (ambientC - temperatureC)) / mostCoolingDeg))
         const arrived = Math.abs(goal - temperatureC) < 0.1
         if (before !== temperatureC || !exposing) {
           device.update('CCD_TEMPERATURE', { CCD_TEMPERATURE_VALUE: temperatureC }, arrived ? 'Ok' : 'Busy')
@@ -244,4 +259,31 @@ export function createSimulatedCamera(options: SimulatedCameraOptions): Simulate
       }
     },
   }
+}
+
+/** Frames of the video come as they are made, until it is turned off. */
+function addVideo(
+  device: SimulatedDevice,
+  clock: Clock,
+  takeVideoFrame: NonNullable<SimulatedCameraOptions['takeVideoFrame']>,
+): void {
+  let showing: AbortController | undefined
+  async function show(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && device.connected) {
+      const { format, bytes } = takeVideoFrame()
+      device.sendBlob('CCD1', format, bytes)
+      await clock.sleep(videoMs, signal).catch(() => undefined)
+    }
+  }
+  device.switches('CCD_VIDEO_STREAM', { STREAM_ON: false, STREAM_OFF: true }, 'OneOfMany', {
+    group: 'Streaming',
+    onNew(values) {
+      const on = values['STREAM_ON'] === true
+      showing?.abort('the video was turned off')
+      device.update('CCD_VIDEO_STREAM', values, on ? 'Busy' : 'Idle')
+      if (!on) return
+      showing = new AbortController()
+      void show(showing.signal)
+    },
+  })
 }

@@ -24,6 +24,9 @@ interface Property {
 }
 
 interface Options<T> {
+  /** Of elements; their names by default. Drivers write units here. */
+  readonly labels?: Readonly<Record<string, string>>
+  readonly label?: string
   readonly group?: string
   readonly permission?: Permission
   readonly state?: PropertyState
@@ -41,7 +44,9 @@ export type Numbers = Readonly<Record<string, readonly [value: number, min: numb
 export class SimulatedDevice implements ServedDevice {
   readonly name: string
   readonly #properties = new Map<string, Property>()
-  #publish: (message: IndiMessage) => void = () => undefined
+  readonly #refusals = new Map<string, string>()
+  #send: (message: IndiMessage) => void = () => undefined
+  #silent = false
   #connected = false
   readonly #onConnection: (connected: boolean) => void
 
@@ -70,24 +75,39 @@ export class SimulatedDevice implements ServedDevice {
   }
 
   attach(publish: (message: IndiMessage) => void): void {
-    this.#publish = publish
+    this.#send = publish
+  }
+
+  /** A fault for tests: the driver hangs. It hears nothing and says nothing until it is no longer silent. */
+  setSilent(silent: boolean): void {
+    this.#silent = silent
+  }
+
+  /** A fault for tests: changes of this property are refused with these words; `undefined` ends it. */
+  refuse(property: string, reason: string | undefined): void {
+    if (reason === undefined) this.#refusals.delete(property)
+    else this.#refusals.set(property, reason)
+  }
+
+  #publish(message: IndiMessage): void {
+    if (!this.#silent) this.#send(message)
   }
 
   *definitions(): Iterable<DefMessage> {
+    if (this.#silent) return
     for (const property of this.#properties.values()) {
       if (property.always || this.#connected) yield property.definition
     }
   }
 
   texts(name: string, values: Values<string>, options: Options<string> = {}): void {
-    const elements = Object.entries(values).map(([element, value]) => ({ name: element, label: element, value }))
-    this.#define({ ...this.#head(name, options), type: 'def', kind: 'text', elements }, options)
+    this.#define({ ...this.#head(name, options), type: 'def', kind: 'text', elements: named(values, options) }, options)
   }
 
   numbers(name: string, values: Numbers, options: Options<number> = {}): void {
     const elements = Object.entries(values).map(([element, [value, min, max, format = '%g']]) => ({
       name: element,
-      label: element,
+      label: options.labels?.[element] ?? element,
       value,
       min,
       max,
@@ -98,8 +118,14 @@ export class SimulatedDevice implements ServedDevice {
   }
 
   switches(name: string, values: Values<boolean>, rule: SwitchRule, options: Options<boolean> = {}): void {
-    const elements = Object.entries(values).map(([element, value]) => ({ name: element, label: element, value }))
+    const elements = named(values, options)
     this.#define({ ...this.#head(name, options), type: 'def', kind: 'switch', rule, elements }, options)
+  }
+
+  lights(name: string, values: Values<PropertyState>, options: Options<PropertyState> = {}): void {
+    const { device, label, group, state } = this.#head(name, options)
+    const elements = named(values, options)
+    this.#define({ device, name, label, group, state, type: 'def', kind: 'light', elements }, options)
   }
 
   blob(name: string): void {
@@ -122,6 +148,11 @@ export class SimulatedDevice implements ServedDevice {
     return definition.kind === 'switch' ? definition.elements.find((item) => item.value)?.name : undefined
   }
 
+  isOn(property: string, element: string): boolean {
+    const { definition } = this.#get(property)
+    return definition.kind === 'switch' && definition.elements.some((item) => item.name === element && item.value)
+  }
+
   /** New values, state and message of a property, told to all clients. */
   update(
     property: string,
@@ -131,7 +162,7 @@ export class SimulatedDevice implements ServedDevice {
   ): void {
     const held = this.#get(property)
     const { definition } = held
-    if (definition.kind === 'blob' || definition.kind === 'light') return
+    if (definition.kind === 'blob') return
     const elements = definition.elements.map((item) => ({ ...item, value: values[item.name] ?? item.value }))
     held.definition = { ...definition, state, elements } as DefMessage
     const told = elements.map((item) => ({ name: item.name, value: item.value }))
@@ -157,6 +188,7 @@ export class SimulatedDevice implements ServedDevice {
   }
 
   receive(message: NewMessage): void {
+    if (this.#silent) return
     const property = this.#properties.get(message.name)
     if (!property?.onNew || !(property.always || this.#connected)) return
     const { definition } = property
@@ -165,7 +197,7 @@ export class SimulatedDevice implements ServedDevice {
     const values: Values<string | number | boolean> = Object.fromEntries(
       message.elements.map((item) => [item.name, item.value]),
     )
-    const problem = check(definition, values)
+    const problem = this.#refusals.get(message.name) ?? check(definition, values)
     if (problem !== undefined) {
       this.say(`[ERROR] ${message.name}: ${problem}`)
       return this.update(message.name, {}, 'Alert', problem)
@@ -177,7 +209,8 @@ export class SimulatedDevice implements ServedDevice {
 
   #head<T>(name: string, options: Options<T>): Omit<DefText, 'type' | 'kind' | 'elements'> {
     const { group = 'Main Control', permission = 'rw', state = 'Idle' } = options
-    return { device: this.name, name, label: name, group, state, permission, timeoutSeconds: 60 }
+    const label = options.label ?? name
+    return { device: this.name, name, label, group, state, permission, timeoutSeconds: 60 }
   }
 
   #define<T>(definition: DefMessage, options: Options<T>): void {
@@ -204,6 +237,13 @@ export class SimulatedDevice implements ServedDevice {
     }
     this.#onConnection(connect)
   }
+}
+
+function named<T>(
+  values: Values<T>,
+  { labels }: { readonly labels?: Readonly<Record<string, string>> },
+): { name: string; label: string; value: T }[] {
+  return Object.entries(values).map(([name, value]) => ({ name, label: labels?.[name] ?? name, value }))
 }
 
 /** What libindi refuses: unknown elements, values out of limits or not a number, switches against their rule. */

@@ -353,6 +353,13 @@ class Simulator implements Lx200Simulator {
         return String(this.#lastError).padStart(2, '0')
       case 'firmwareMessage':
         return 'On-Step 4.24i'
+      case 'backlashDec':
+      case 'backlashRa':
+        return '0'
+      case 'alignmentStars':
+        return '900'
+      case 'pecStatus':
+        return 'I'
       default:
         return undefined
     }
@@ -389,8 +396,16 @@ class Simulator implements Lx200Simulator {
       '97': (this.#options.slewDegPerSecond ?? 4).toFixed(1),
       '98': 'N',
       '99': '1.000',
+      '9A': '10.0',
+      '9B': '1010.0',
+      '9C': '70.0',
+      '9D': '150.0',
+      '9E': '4.7',
+      '9F': '20',
     }
-    const text = this.#values.get(code) ?? computed[code]
+    // The model of the pointing: nothing to correct.
+    const model = /^0[0-9]$/.test(code) ? '0' : undefined
+    const text = this.#values.get(code) ?? computed[code] ?? model
     return this.#onStep ? (text === undefined ? this.#refuse(2) : `${text}#`) : ''
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { toIcrs } from '../devices/epoch.ts'
 import type { Random } from '../random.ts'
 import { SimulatedDevice } from './device.ts'
+import { addMountControls } from './mountControls.ts'
 
 export interface SimulatedMountOptions {
   readonly clock: Clock
@@ -13,6 +14,8 @@ export interface SimulatedMountOptions {
   readonly pointingErrorArcsec?: number
   /** From the end of the motion until the mount says Ok. */
   readonly settleMs?: number
+  /** It refuses to slew below this altitude, as some mounts do; without it the mount goes anywhere. */
+  readonly horizonLimitDeg?: number
 }
 
 /** Where the telescope really looks, J2000 degrees. */
@@ -50,9 +53,24 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
   let error = { raDeg: 0, decDeg: 0 }
   let target: { raDeg: number; decDeg: number } | undefined
   let stillSinceMs: number | undefined
-  let [parked, tracking, parking] = [true, false, false]
+  let [parked, tracking, parking, homing] = [true, false, false, false]
   let updatedAtMs = clock.now()
   const device = new SimulatedDevice(name, { exec: 'indi_simulator_telescope', interface: 5 }, () => undefined)
+
+  const controls = addMountControls({
+    device,
+    clock,
+    slewDegPerSecond,
+    isParked: () => parked,
+    shift(raDeg, decDeg) {
+      here = { raDeg: mod(here.raDeg + raDeg, 360), decDeg: Math.max(-90, Math.min(90, here.decDeg + decDeg)) }
+    },
+    startHoming() {
+      homing = true
+      setTracking(false)
+      goTo({ raDeg: mod(park.raDeg(), 360), decDeg: park.decDeg })
+    },
+  })
 
   const on = (element: string, all: readonly string[]): Record<string, boolean> =>
     Object.fromEntries(all.map((item) => [item, item === element]))
@@ -83,10 +101,25 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
       here = wanted
       return tellPosition('Ok', '[INFO] Sync is successful.')
     }
+    if (isBelowLimit(wanted)) return tellPosition('Alert', '[ERROR] Goto outside Horizon Limits.')
+    controls.stop()
+    homing = false
+    goTo(wanted)
+  }
+
+  function goTo(wanted: { raDeg: number; decDeg: number }): void {
     target = wanted
     stillSinceMs = undefined
-    device.update('TARGET_EOD_COORD', { RA: raHours, DEC: decDeg }, 'Busy')
+    device.update('TARGET_EOD_COORD', { RA: wanted.raDeg / 15, DEC: wanted.decDeg }, 'Busy')
     tellPosition('Busy')
+  }
+
+  function isBelowLimit(place: { raDeg: number; decDeg: number }): boolean {
+    if (options.horizonLimitDeg === undefined) return false
+    const hourAngle = radians(siderealDeg(clock.now(), site.longitudeDeg) - place.raDeg)
+    const [dec, latitude] = [radians(place.decDeg), radians(site.latitudeDeg)]
+    const sine = Math.sin(dec) * Math.sin(latitude) + Math.cos(dec) * Math.cos(latitude) * Math.cos(hourAngle)
+    return sine < Math.sin(radians(device.number('HORIZON_LIMIT', 'ALTITUDE')))
   }
 
   function arrive(): void {
@@ -102,7 +135,10 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
       device.update('TELESCOPE_PARK', on('PARK', parkSwitches), 'Ok', '[INFO] Mount is parked.')
       return tellPosition('Idle')
     }
-    setTracking(device.chosen('ON_COORD_SET') !== 'SLEW')
+    if (homing) {
+      homing = false
+      controls.homed()
+    } else setTracking(device.chosen('ON_COORD_SET') !== 'SLEW')
     device.update('TARGET_EOD_COORD', {}, 'Ok')
     device.update('TELESCOPE_PIER_SIDE', on(pierSide(), ['PIER_WEST', 'PIER_EAST']), 'Ok')
     tellPosition('Ok')
@@ -117,6 +153,8 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
   function abort(): void {
     target = undefined
     parking = false
+    homing = false
+    controls.stop()
     device.update('TELESCOPE_ABORT_MOTION', { ABORT: false }, 'Ok')
     tellPosition('Ok')
   }
@@ -130,6 +168,8 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
     }
     if (parked) return device.update('TELESCOPE_PARK', on('PARK', parkSwitches), 'Ok')
     parking = true
+    homing = false
+    controls.stop()
     setTracking(false)
     stillSinceMs = undefined
     target = { raDeg: mod(park.raDeg(), 360), decDeg: park.decDeg }
@@ -153,7 +193,16 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
       here = { raDeg: mod(here.raDeg + clamp(dRa, left), 360), decDeg: here.decDeg + clamp(dDec, left) }
       return tellPosition('Busy')
     }
-    if (!tracking) here = { ...here, raDeg: mod(here.raDeg + siderealDegPerSecond * seconds, 360) }
+    const hand = controls.handDegPerSecond()
+    if (hand) {
+      here = {
+        raDeg: mod(here.raDeg + hand.ra * seconds, 360),
+        decDeg: Math.max(-90, Math.min(90, here.decDeg + hand.dec * seconds)),
+      }
+      return tellPosition('Busy')
+    }
+    const drift = tracking ? controls.driftDegPerSecond() : { ra: siderealDegPerSecond, dec: 0 }
+    here = { raDeg: mod(here.raDeg + drift.ra * seconds, 360), decDeg: here.decDeg + drift.dec * seconds }
     if (device.connected) tellPosition(tracking ? 'Ok' : 'Idle')
   }
 
@@ -171,14 +220,6 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
   )
   device.numbers('TARGET_EOD_COORD', { RA: [0, 0, 24, '%010.6m'], DEC: [0, -90, 90, '%010.6m'] }, { permission: 'ro' })
   device.switches('TELESCOPE_ABORT_MOTION', { ABORT: false }, 'AtMostOne', { onNew: abort })
-  device.switches(
-    'TELESCOPE_TRACK_MODE',
-    { TRACK_SIDEREAL: true, TRACK_SOLAR: false, TRACK_LUNAR: false, TRACK_CUSTOM: false },
-    'OneOfMany',
-    {
-      onNew: (values) => device.update('TELESCOPE_TRACK_MODE', values),
-    },
-  )
   device.switches('TELESCOPE_TRACK_STATE', on('TRACK_OFF', trackSwitches), 'OneOfMany', {
     onNew: (values) => setTracking(values['TRACK_ON'] === true && !parked),
   })
@@ -187,6 +228,13 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
     onNew: (values) => setPark(values['PARK'] === true),
   })
   device.switches('TELESCOPE_PIER_SIDE', { PIER_WEST: true, PIER_EAST: false }, 'AtMostOne', { permission: 'ro' })
+  if (options.horizonLimitDeg !== undefined) {
+    device.numbers(
+      'HORIZON_LIMIT',
+      { ALTITUDE: [options.horizonLimitDeg, -90, 90] },
+      { group: 'Site Management', onNew: (values) => device.update('HORIZON_LIMIT', values) },
+    )
+  }
   device.numbers(
     'GEOGRAPHIC_COORD',
     {
@@ -223,11 +271,19 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
         decDeg: Math.max(-90, Math.min(90, here.decDeg + error.decDeg)),
       }
       const believed = toIcrs(here, clock.now())
-      return { ...toIcrs(trueHere, clock.now()), believed, tracking, slewing: target !== undefined, parked }
+      return {
+        ...toIcrs(trueHere, clock.now()),
+        believed,
+        tracking,
+        slewing: target !== undefined || controls.handDegPerSecond() !== undefined,
+        parked,
+      }
     },
     async run(signal) {
       while (!signal.aborted) {
-        await clock.sleep(target ? slewStepMs : idleStepMs, signal).catch(() => undefined)
+        await clock
+          .sleep(target || controls.handDegPerSecond() ? slewStepMs : idleStepMs, signal)
+          .catch(() => undefined)
         if (!signal.aborted) step()
       }
     },
@@ -235,6 +291,7 @@ export function createSimulatedMount(options: SimulatedMountOptions): SimulatedM
 }
 
 const mod = (value: number, by: number): number => ((value % by) + by) % by
+const radians = (deg: number): number => (deg * Math.PI) / 180
 const clamp = (value: number, limit: number): number => Math.max(-limit, Math.min(limit, value))
 
 /** Mean sidereal time, degrees (Meeus, Astronomical Algorithms, eq. 12.4, without the terms below 0.1″ a century). */
