@@ -102,7 +102,7 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
   const { clock } = options
   const searched = [...(options.path ?? []), process.env['PATH'] ?? ''].join(delimiter)
   requirePrograms(searched, options.drivers)
-  const folder = mkdtempSync(join(tmpdir(), 'nightjar-indi-'))
+  const folder = mkdtempSync(join(tmpdir(), `nightjar-indi-${process.pid}-`))
   const home = options.homeFolder ?? join(folder, 'home')
   mkdirSync(home, { recursive: true, mode: 0o700 })
   const socketPath = join(folder, 'indi.sock')
