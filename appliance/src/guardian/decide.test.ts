@@ -121,6 +121,7 @@ function build(keys: {
     parkedSensor: sensors[keys.sensor],
     roof: roofs[keys.roof],
     inputs: inputs[keys.input]!,
+    failed: { park: false, close: false },
     stopping: keys.stopping,
     memory: memories[keys.memory]!,
   }
@@ -280,6 +281,15 @@ describe('a closing from beginning to end', () => {
     expect(second.actions).toEqual([{ type: 'park', abortFirst: true }])
     const late = decideGuardian({ ...silent, nowMs: nowMs + 60_001, memory: second.memory })
     expect(late.alarms).toEqual(['the mount does not park: the roof stays as it is'])
+  })
+
+  it('gives a command that came to nothing again after 2 s', () => {
+    const silent = { ...open, daemon: daemons['dead']! }
+    const first = decideGuardian(silent)
+    const failed = { park: true, close: false }
+    expect(decideGuardian({ ...silent, nowMs: nowMs + 1_999, memory: first.memory, failed }).actions).toEqual([])
+    const again = decideGuardian({ ...silent, nowMs: nowMs + 2_000, memory: first.memory, failed })
+    expect(again.actions).toEqual([{ type: 'park', abortFirst: true }])
   })
 
   it('waits through a short loss of the mains and closes after a long one', () => {

@@ -70,6 +70,8 @@ export interface GuardianState {
   readonly parkedSensor: { readonly ageMs: number; readonly parked: boolean | undefined } | undefined
   readonly roof: RoofView | undefined
   readonly inputs: readonly InputView[]
+  /** The latest command of this kind came to nothing: refused, or nobody there to take it. */
+  readonly failed: { readonly park: boolean; readonly close: boolean }
   /** The guardian was told to stop: it closes first. */
   readonly stopping: boolean
   readonly memory: GuardianMemory
@@ -264,8 +266,9 @@ function bringDown(
 const isDue = (askedMs: number | undefined, everyMs: number, nowMs: number): boolean =>
   askedMs === undefined || nowMs - askedMs >= everyMs
 
-function closeRoof({ memory, policy, nowMs }: GuardianState, overMount: boolean): GuardianAction[] {
-  return isDue(memory.closeAskedMs, policy.closeRepeatMs, nowMs) ? [{ type: 'closeRoof', overMount }] : []
+function closeRoof({ memory, policy, nowMs, failed }: GuardianState, overMount: boolean): GuardianAction[] {
+  const everyMs = failed.close ? policy.failedRepeatMs : policy.closeRepeatMs
+  return isDue(memory.closeAskedMs, everyMs, nowMs) ? [{ type: 'closeRoof', overMount }] : []
 }
 
 function parkMount(state: GuardianState): GuardianAction[] {
@@ -273,7 +276,8 @@ function parkMount(state: GuardianState): GuardianAction[] {
   if (policy.mountPortIsDaemons && daemon.processAlive) return takePort(state)
   // A slow mount on its way down is not asked again, which would begin with an abort.
   const isOnItsWay = mount !== undefined && isFresh(mount, state) && mount.slewing
-  if (!isDue(memory.parkAskedMs, isOnItsWay ? policy.parkMotionMs : policy.parkRepeatMs, nowMs)) return []
+  const everyMs = isOnItsWay ? policy.parkMotionMs : state.failed.park ? policy.failedRepeatMs : policy.parkRepeatMs
+  if (!isDue(memory.parkAskedMs, everyMs, nowMs)) return []
   return [{ type: 'park', abortFirst: memory.parkAskedMs !== undefined }]
 }
 

@@ -12,6 +12,8 @@ export interface GuardianPolicy {
   readonly mainsLimitMs: number
   /** A park command is given again after this long; every one but the first is preceded by an abort. */
   readonly parkRepeatMs: number
+  /** A command that came to nothing is given again after this long. */
+  readonly failedRepeatMs: number
   /** A mount that is seen moving has this long for its way down before it is asked again. */
   readonly parkMotionMs: number
   /** A close command is given again after this long, until the roof reads closed. */
@@ -41,6 +43,7 @@ export const defaultPolicy: GuardianPolicy = {
   readingLimitMs: 3_000,
   mainsLimitMs: 60_000,
   parkRepeatMs: 20_000,
+  failedRepeatMs: 2_000,
   parkMotionMs: 180_000,
   closeRepeatMs: 10_000,
   parkPatienceMs: 60_000,
