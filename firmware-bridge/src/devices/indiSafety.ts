@@ -47,7 +47,7 @@ export function createIndiSafety(client: IndiClient, name: string, options: Indi
       const capabilities = new Set<Capability<'safety'>>()
       const lights = lightsOf(device)
       if (lights) capabilities.add('verdict')
-      if (rainLight(lights) !== undefined) capabilities.add('rain')
+      if (lights?.elements.some(isAboutRain)) capabilities.add('rain')
       if (device.has(...heartbeat)) capabilities.add('heartbeat')
       return capabilities
     },
@@ -78,7 +78,9 @@ function unsafeReasons(lights: LightProperty | undefined): readonly string[] {
   return [`the device reports ${lights.state}`]
 }
 
+const isAboutRain = ({ name }: { readonly name: string }): boolean => /RAIN/i.test(name)
+
 function rainLight(lights: LightProperty | undefined): boolean | undefined {
-  const light = lights?.elements.find(({ name }) => /RAIN/i.test(name))
+  const light = lights?.elements.find(isAboutRain)
   return light === undefined || light.value === 'Idle' ? undefined : light.value !== 'Ok'
 }
