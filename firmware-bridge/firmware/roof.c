@@ -90,8 +90,11 @@ uint8_t roof_obey(const struct roof_limits *limits, struct roof_state *roof, con
   if (command == COMMAND_OPEN) return obey_open(limits, roof, in);
   if (command == COMMAND_CLOSE) return obey_close(limits, roof, in);
   if (command == COMMAND_STOP) obey_stop(limits, roof);
-  /* A fault whose cause is still there is latched again by the next step, before anything moves. */
-  if (command == COMMAND_CLEAR) roof->fault = FAULT_NONE;
+  if (command == COMMAND_CLEAR) {
+    /* The only fault whose cause shows while the motor is off. */
+    if (in->at_open && in->at_closed) return ANSWER_FAULT;
+    roof->fault = FAULT_NONE;
+  }
   return ANSWER_OK;
 }
 
