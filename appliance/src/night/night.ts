@@ -3,6 +3,7 @@ import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { Mount, MountState } from '@nightjar/firmware-bridge/devices/mount.ts'
 import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { NightPhase } from '../contract/api.ts'
+import type { EventBody } from '../contract/events.ts'
 import type { GateSettings } from '../contract/gateSettings.ts'
 import type { FrameFacts } from '../frames/fits/facts.ts'
 import { type Horizontal, horizontal, nightIdAt, type Site, separationDeg } from '../observations/ephemeris.ts'
@@ -65,6 +66,8 @@ export const nightLimits = {
   parkAttempts: 3,
   exposureFailures: 5,
   waitForFieldMs: 60_000,
+  /** So often in one phase is a lost device waited for. */
+  outages: 20,
   /** A mount this far from its field is slewed again. */
   onTargetDeg: 0.2,
 } as const
@@ -101,14 +104,16 @@ export function createNight(deps: NightDeps): Night {
   }
 
   function gateState(): GateState {
+    const heard = { mount: readings.hear('mount', mount.state()), camera: readings.hear('camera', camera.state()) }
+    // After the devices: what was heard before this moment is not from the future.
     const nowMs = clock.now()
+    const disk = readings.hear('disk', { connected: true, freeBytes: deps.diskFreeBytes(), atMs: nowMs })
     const state: GateState = {
       nowMs,
       monotonicMs: clock.monotonic(),
       sky: skyAt(site, nowMs),
-      mount: readings.hear('mount', mount.state()),
-      camera: readings.hear('camera', camera.state()),
-      disk: readings.hear('disk', { connected: true, freeBytes: deps.diskFreeBytes(), atMs: nowMs }),
+      ...heard,
+      disk,
       lease: { holder: 'night', untilMs: Number.POSITIVE_INFINITY },
       history,
     }
@@ -140,6 +145,31 @@ export function createNight(deps: NightDeps): Night {
       await clock.sleep(250, signal)
     }
     await must({ kind: 'unpark', by: 'night' }, () => mount.unpark())
+  }
+
+  /** A device that is lost and comes back does not end the night: what was under way is begun again. */
+  async function throughOutages(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (let outage = 1; ; outage++) {
+      try {
+        return await work(signal)
+      } catch (error) {
+        const lost = devices().filter(({ state }) => !state.connected)
+        if (signal.aborted || lost.length === 0 || outage > nightLimits.outages) throw error
+        const reason = messageOf(error)
+        for (const { kind, state } of lost) tell('device.disconnected', { device: state.source, kind, reason })
+        await prepare(signal)
+        for (const { kind, state } of lost) tell('device.connected', { device: state.source, kind })
+      }
+    }
+  }
+
+  const devices = () => [
+    { kind: 'mount', state: mount.state() },
+    { kind: 'camera', state: camera.state() },
+  ]
+
+  function tell<T extends 'device.connected' | 'device.disconnected'>(type: T, body: EventBody<T>): void {
+    store.commit(clock.now(), (tx) => tx.event(type, body))
   }
 
   async function calibrate(signal: AbortSignal): Promise<void> {
@@ -236,9 +266,9 @@ export function createNight(deps: NightDeps): Night {
       move('preparing', `Opening, asked by ${by}.`)
       await prepare(signal)
       move('calibrating', 'Checking the calibration frames.')
-      await calibrate(signal)
+      await throughOutages(calibrate, signal)
       move('observing', 'Observing.')
-      await observe(signal)
+      await throughOutages(observe, signal)
     } catch (error) {
       if (!signal.aborted) reason = messageOf(error)
     }
