@@ -156,6 +156,8 @@ describe.skipIf(missing.length > 0)('Debian’s indiserver with its simulators',
 
   it('slews, syncs, parks and unparks', async () => {
     expect(await mount.unpark()).toEqual({ ok: true })
+    // It is told that it stands near the target: a slew away from the pole takes 15 s.
+    expect(await mount.sync(mount.state().raDeg, 78)).toEqual({ ok: true })
     const start = mount.state()
     const near = { raDeg: (start.raDeg + 3) % 360, decDeg: 80 }
     expect(await mount.slew(near.raDeg, near.decDeg, 60_000)).toEqual({ ok: true })

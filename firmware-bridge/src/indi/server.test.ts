@@ -13,7 +13,7 @@ import { createSimulatedMount } from '../simulators/mount.ts'
 import { createDecoder } from './decode.ts'
 import { encode } from './encode.ts'
 import type { IndiMessage } from './messages.ts'
-import { createIndiServer, type IndiServer, type ServerLimits } from './server.ts'
+import { createIndiServer, type IndiServer, type ServedDevice, type ServerLimits } from './server.ts'
 
 const run = promisify(execFile)
 const opened: AsyncDisposable[] = []
@@ -182,6 +182,55 @@ describe('the INDI server', () => {
       await well.until(exposed)
     }
     expect(server.clients).toBe(1)
+    expect(server.dropped).toBe(1)
+    const answered = barrier(well, 'still served')
+    deaf.socket.resume()
+    await answered
+  })
+
+  it('drops a client that asks for more than anyone could mean', async () => {
+    const { server, port } = await served(new Uint8Array(0))
+    const greedy = await client(port)
+    const gone = new Promise((resolve) => greedy.socket.once('close', resolve))
+    for (let i = 0; i <= 1000; i++) greedy.say({ type: 'getProperties', version: '1.7', device: `D${i}` })
+    await gone
+    expect([server.clients, server.dropped]).toEqual([0, 1])
+  })
+
+  it('lets a device snoop on another, BLOBs only when it asked for them, and clients see that it does', async () => {
+    const heard: IndiMessage[] = []
+    let say: (message: IndiMessage) => void = () => undefined
+    const snooper: ServedDevice = {
+      name: 'Guider',
+      definitions: () => [],
+      receive: () => undefined,
+      attach: (publish) => {
+        say = publish
+      },
+      snooped: (message) => void heard.push(message),
+    }
+    const takeFrame = (): Uint8Array => createFrame(100)
+    const size = { widthPixels: 64, heightPixels: 48, pixelMicrometres: 3.76 }
+    const camera = createSimulatedCamera({ clock: systemClock, ...size, takeFrame })
+    const server = createIndiServer([camera.device, snooper])
+    opened.push(server)
+    const address = await server.listen({ host: '127.0.0.1', port: 0 })
+    const watcher = await client(Number(address.split(':').at(-1)))
+    watcher.say(everything, connect('CCD Simulator'))
+    await barrier(watcher, '1')
+    say({ type: 'getProperties', version: '1.7', device: 'CCD Simulator' })
+    expect(heard.map((message) => message.type === 'def' && message.name)).toContain('CCD_EXPOSURE')
+    await watcher.until((message) => message.type === 'getProperties' && message.device === 'CCD Simulator')
+    heard.length = 0
+    watcher.say(expose())
+    await watcher.until(exposed)
+    expect(heard.some(exposed)).toBe(true)
+    expect(heard.some(isBlob)).toBe(false)
+    say({ type: 'enableBLOB', device: 'CCD Simulator', name: 'CCD1', policy: 'Also' })
+    watcher.heard.length = 0
+    watcher.say(expose())
+    await watcher.until(exposed)
+    expect(heard.filter(isBlob)).toHaveLength(1)
   })
 
   it('lives through garbage and goes on answering', async () => {
