@@ -9,10 +9,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { NightjarError } from '../errors.ts'
-import type { Wire, WireHandlers } from './wire.ts'
+import type { Connect, Wire, WireHandlers } from './wire.ts'
 
 /** Something that takes wires, as simulators do: it opens each with its own handlers. */
 export type Accept = (open: (handlers: WireHandlers) => Wire) => void
+
+/** Puts a device at the end of a wire that has yet to be opened: a tape of what a program once asked of it. */
+export async function attach(accept: Accept, connect: Connect): Promise<Wire> {
+  const opened = Promise.withResolvers<Wire>()
+  opened.promise.catch(() => undefined)
+  const device = Promise.withResolvers<WireHandlers>()
+  accept((handlers) => {
+    device.resolve(handlers)
+    return {
+      name: 'attached device',
+      write: async (bytes) => (await opened.promise).write(bytes),
+      pause: () => void opened.promise.then((wire) => wire.pause()).catch(() => undefined),
+      resume: () => void opened.promise.then((wire) => wire.resume()).catch(() => undefined),
+      close: async () => (await opened.promise).close(),
+    }
+  })
+  opened.resolve(connect(await device.promise))
+  return opened.promise
+}
 
 export interface ServedPort extends AsyncDisposable {
   /** What a program opens: the path of the pseudo-terminal. */
