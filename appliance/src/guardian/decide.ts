@@ -266,8 +266,12 @@ function bringDown(
 const isDue = (askedMs: number | undefined, everyMs: number, nowMs: number): boolean =>
   askedMs === undefined || nowMs - askedMs >= everyMs
 
+/** A command that came to nothing is worth another try sooner than one that may be under way. */
+const repeatMs = (policy: GuardianPolicy, usualMs: number, failed: boolean): number =>
+  failed ? Math.min(policy.failedRepeatMs, usualMs) : usualMs
+
 function closeRoof({ memory, policy, nowMs, failed }: GuardianState, overMount: boolean): GuardianAction[] {
-  const everyMs = failed.close ? policy.failedRepeatMs : policy.closeRepeatMs
+  const everyMs = repeatMs(policy, policy.closeRepeatMs, failed.close)
   return isDue(memory.closeAskedMs, everyMs, nowMs) ? [{ type: 'closeRoof', overMount }] : []
 }
 
@@ -276,7 +280,7 @@ function parkMount(state: GuardianState): GuardianAction[] {
   if (policy.mountPortIsDaemons && daemon.processAlive) return takePort(state)
   // A slow mount on its way down is not asked again, which would begin with an abort.
   const isOnItsWay = mount !== undefined && isFresh(mount, state) && mount.slewing
-  const everyMs = isOnItsWay ? policy.parkMotionMs : state.failed.park ? policy.failedRepeatMs : policy.parkRepeatMs
+  const everyMs = isOnItsWay ? policy.parkMotionMs : repeatMs(policy, policy.parkRepeatMs, state.failed.park)
   if (!isDue(memory.parkAskedMs, everyMs, nowMs)) return []
   return [{ type: 'park', abortFirst: memory.parkAskedMs !== undefined }]
 }

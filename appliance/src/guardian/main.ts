@@ -3,6 +3,7 @@
  * when it rains, when the mains are lost, or when something that it needs has fallen silent. It shares no memory, no
  * database and no wire with the daemon, and imports nothing that is not Node's or this repository's.
  */
+import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
@@ -40,7 +41,11 @@ if (import.meta.main) {
   try {
     // Whoever waits for this line may be gone by now.
     process.stdout.on('error', () => undefined)
-    process.exitCode = await guardianMain(process.argv.slice(2), () => process.stdout.write('ready\n'))
+    process.exitCode = await guardianMain(process.argv.slice(2), () => {
+      process.stdout.write('ready\n')
+      // The next start then needs no type stripper, which is a third of the memory (NODE_COMPILE_CACHE says where).
+      flushCompileCache()
+    })
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string }
     process.stderr.write(`nightjar guardian: ${message ?? error}\n`)

@@ -4,12 +4,13 @@
  * things. `node observatory.ts SOCKET HOW_MANY`
  */
 import { createInterface } from 'node:readline'
-import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import type { IndiMessage } from '@nightjar/firmware-bridge/indi/messages.ts'
 import { createIndiServer, type ServedDevice } from '@nightjar/firmware-bridge/indi/server.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
-import { SimulatedDevice } from '@nightjar/firmware-bridge/simulators/device.ts'
 import { createSimulatedMount } from '@nightjar/firmware-bridge/simulators/mount.ts'
+import { createSimulatedRoof } from '@nightjar/firmware-bridge/simulators/roof.ts'
+import { createSimulatedWeather } from '@nightjar/firmware-bridge/simulators/weather.ts'
 
 /** One line of the tape: a property that was asked for or told, and its switches that are on. */
 export interface TapeLine {
@@ -23,13 +24,15 @@ export interface TapeLine {
 
 /** What can be broken, by device. */
 export interface Faults {
+  /** The mount does nothing when it is asked to park. */
   refusesPark?: boolean
-  sticks?: boolean
+  /** The roof no longer moves. */
+  jammed?: boolean
   raining?: boolean
-  mute?: boolean
+  /** The station gives no readings any more; its driver lives. */
+  deaf?: boolean
 }
 
-const travelMs = 600
 const site = { latitudeDeg: 47.5, longitudeDeg: 19, elevationMetres: 100 }
 
 /** The same device, with all that matters written down, and parks swallowed when it is told to. */
@@ -57,65 +60,33 @@ function taped(device: ServedDevice, faults: Faults, write: (line: TapeLine) => 
   }
 }
 
-/** A shutter that takes its time; one that sticks stops half way and says Alert. */
-function createRoof(name: string, faults: Faults, clock: Clock): SimulatedDevice {
-  const device = new SimulatedDevice(name, { exec: 'test_dome', interface: 32 }, () => undefined)
-  const both = (on: string) => ({ SHUTTER_OPEN: on === 'SHUTTER_OPEN', SHUTTER_CLOSE: on === 'SHUTTER_CLOSE' })
-  let motion = 0
-  async function move(to: string): Promise<void> {
-    const own = ++motion
-    device.update('DOME_SHUTTER', both(to), 'Busy')
-    await clock.sleep(travelMs)
-    if (own === motion) device.update('DOME_SHUTTER', both(to), faults.sticks ? 'Alert' : 'Ok')
-  }
-  device.switches('DOME_SHUTTER', both('SHUTTER_CLOSE'), 'AtMostOne', {
-    state: 'Ok',
-    onNew: (values) => void move(values['SHUTTER_OPEN'] ? 'SHUTTER_OPEN' : 'SHUTTER_CLOSE'),
-  })
-  device.switches('DOME_ABORT_MOTION', { ABORT: false }, 'AtMostOne', {
-    onNew: () => {
-      motion++
-      device.update('DOME_SHUTTER', {}, 'Alert')
-      device.update('DOME_ABORT_MOTION', { ABORT: false }, 'Ok')
-    },
-  })
-  return device
-}
-
-function createStation(name: string, faults: Faults, clock: Clock): SimulatedDevice {
-  const device = new SimulatedDevice(name, { exec: 'test_weather', interface: 128 }, () => undefined)
-  device.numbers('WEATHER_PARAMETERS', { WEATHER_RAIN_HOUR: [0, 0, 0] }, { permission: 'ro', state: 'Ok' })
-  void (async () => {
-    for (;;) {
-      await clock.sleep(300)
-      if (!faults.mute) device.update('WEATHER_PARAMETERS', { WEATHER_RAIN_HOUR: faults.raining ? 2 : 0 })
-    }
-  })()
-  return device
-}
-
 if (import.meta.main) {
   const [path = '', howMany = '1'] = process.argv.slice(2)
-  const faults = new Map<string, Faults>()
+  const breakers = new Map<string, (change: Faults) => void>()
+  const forever = new AbortController().signal
   const write = (line: TapeLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
   const devices = Array.from({ length: Number(howMany) }, (_, i) => {
     const own: Faults = {}
-    faults.set(`${i}`, own)
+    const clock = systemClock
     const mount = createSimulatedMount({
-      clock: systemClock,
+      clock,
       random: createRandom(i),
       site,
       name: `Mount ${i}`,
       slewDegPerSecond: 60,
       settleMs: 200,
     })
-    void mount.run(new AbortController().signal)
-    const all = [
-      mount.device,
-      createRoof(`Roof ${i}`, own, systemClock),
-      createStation(`Station ${i}`, own, systemClock),
-    ]
-    return all.map((device) => taped(device, own, write))
+    const roof = createSimulatedRoof({ clock, name: `Roof ${i}`, openSeconds: 0.6, motorTimeoutSeconds: 0.6 })
+    const station = createSimulatedWeather({ clock, name: `Station ${i}`, updateSeconds: 0.3 })
+    void mount.run(forever)
+    void station.run(forever)
+    breakers.set(`${i}`, (change) => {
+      Object.assign(own, change)
+      roof.jam(own.jammed === true)
+      station.setSky({ rainMillimetresPerHour: own.raining ? 2 : 0 })
+      station.setDeaf(own.deaf === true)
+    })
+    return [mount.device, roof.device, station.device].map((device) => taped(device, own, write))
   }).flat()
   const server = createIndiServer(devices)
   await server.listen({ path })
@@ -123,7 +94,7 @@ if (import.meta.main) {
   // Each line: which, and what is broken from now on.
   createInterface({ input: process.stdin }).on('line', (line) => {
     const [which, change] = JSON.parse(line) as [string, Faults]
-    Object.assign(faults.get(which) ?? {}, change)
+    breakers.get(which)?.(change)
   })
   process.stdin.on('end', () => process.exit(0))
 }

@@ -157,6 +157,9 @@ export const closeCommands = ({ tape }: Observatory, which: number, sinceMs = 0)
       line.on.includes('SHUTTER_CLOSE'),
   )
 
+export const parkCommands = ({ tape }: Observatory, which: number): TapeLine[] =>
+  tape.filter((line) => line.way === 'in' && isOf(line, `Mount ${which}`, 'TELESCOPE_PARK') && line.on.includes('PARK'))
+
 export const isRoofClosed = ({ tape }: Observatory, which: number, sinceMs: number): boolean =>
   tape.some(
     (line) =>
