@@ -20,6 +20,7 @@ static struct controller controller;
 static struct line_reader reader;
 static struct line_writer writer;
 static volatile uint8_t steps_due;
+static bool may_have_news = true; /* a step was done since the last look for events */
 static uint8_t reset_flags __attribute__((section(".noinit")));
 
 /*
@@ -110,6 +111,7 @@ static void step(void) {
   OCR0A = duty(0);
   OCR0B = duty(1);
   blink();
+  may_have_news = true;
   /* Here and nowhere else but in EEPROM writing: the watchdog is fed by steps that were done. */
   wdt_reset();
 }
@@ -118,8 +120,9 @@ static void step(void) {
 static bool talk(void) {
   char byte;
   if (!uart_has_room(REPLY_MOST)) return false;
-  if (controller_event(&controller, &writer)) {
-    uart_send(writer.text, writer.length);
+  if (may_have_news) {
+    may_have_news = controller_event(&controller, &writer);
+    if (may_have_news) uart_send(writer.text, writer.length);
     return true;
   }
   if (!uart_receive(&byte)) return false;
