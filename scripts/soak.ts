@@ -1,11 +1,17 @@
-import { parseArgs } from 'node:util'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import type { FuzzReport } from '@nightjar/firmware-bridge/indi/fuzz.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { cutPower, powerCutObstacle } from '../appliance/test/faults/powerCut.ts'
 
 const help = `Usage: scripts/soak power-cut [--cuts N] [--seed N] [--json]
+       scripts/soak fuzz-indi [--megabytes N] [--seed N]
 
-Cuts the power of a writing store N times (default 40) and counts what it had acknowledged and lost.
-Needs root, for mounting a file system in a file. Exit status: 0 when nothing was lost.`
+power-cut  cuts the power of a writing store N times (default 40) and counts what it had acknowledged and lost. Needs
+           root, for mounting a file system in a file. Exit status: 0 when nothing was lost.
+fuzz-indi  gives the INDI parser N million changed bytes (default 1000), ten million to a process, each from another seed.
+           Exit status: 0 when nothing crashed, was not understood afterwards, waited over 100 ms (CPU) or took 256 MB.`
 
 async function powerCut(argv: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -33,14 +39,49 @@ async function powerCut(argv: string[]): Promise<number> {
   return report.lost.length === 0 ? 0 : 1
 }
 
+const bytesPerProcess = 10_000_000
+const mostCpuMs = 100
+const mostRssBytes = 256_000_000
+
+async function fuzzIndi(argv: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: argv,
+    options: { megabytes: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } },
+  })
+  const [megabytes, seed] = [Number(values.megabytes), Number(values.seed)]
+  if (!(megabytes > 0) || !Number.isInteger(seed)) return fail('--megabytes and --seed take numbers')
+  const program = fileURLToPath(new URL('../firmware-bridge/src/indi/fuzz.ts', import.meta.url))
+  let [documents, mutatedBytes, bad, slowestCpuMs, peakRssBytes] = [0, 0, 0, 0, 0]
+  for (let n = 0; mutatedBytes < megabytes * 1e6; n++) {
+    const { stdout } = await promisify(execFile)(process.execPath, [program, `${bytesPerProcess}`, `${seed + n}`])
+    const report = JSON.parse(stdout) as FuzzReport
+    documents += report.documents
+    mutatedBytes += report.mutatedBytes
+    slowestCpuMs = Math.max(slowestCpuMs, report.slowestCpuMs)
+    peakRssBytes = Math.max(peakRssBytes, report.peakRssBytes)
+    bad += report.crashes + report.lost
+    if (report.first !== undefined) console.error(report.first)
+  }
+  console.log(
+    `${documents} documents, ${mutatedBytes} changed bytes, ${bad} crashes or losses, slowest chunk ` +
+      `${slowestCpuMs.toFixed(1)} ms, peak RSS ${(peakRssBytes / 1e6).toFixed(0)} MB`,
+  )
+  return bad === 0 && slowestCpuMs < mostCpuMs && peakRssBytes < mostRssBytes ? 0 : 1
+}
+
 function fail(reason: string): number {
   console.error(`soak: ${reason}`)
   return 2
 }
 
 const [what, ...argv] = process.argv.slice(2)
-if (what === 'power-cut' && !argv.includes('--help')) process.exitCode = await powerCut(argv)
+const soaks: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
+  'power-cut': powerCut,
+  'fuzz-indi': fuzzIndi,
+}
+const soak = Object.hasOwn(soaks, what ?? '') ? soaks[what!] : undefined
+if (soak && !argv.includes('--help')) process.exitCode = await soak(argv)
 else {
   console.log(help)
-  process.exitCode = what === undefined || what === '--help' || what === 'power-cut' ? 0 : 2
+  process.exitCode = what === undefined || what === '--help' || soak ? 0 : 2
 }

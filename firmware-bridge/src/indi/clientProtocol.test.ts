@@ -220,7 +220,7 @@ describe('attached BLOBs', () => {
   }
   const attached = (name: string, length: number): Buffer =>
     Buffer.from(
-      `<setBLOBVector device="D" name="${name}"><oneBLOB name="B" size="${length}" len="${length}" format=".bin" attached="true"/></setBLOBVector>`,
+      `<setBLOBVector device="D" name="${name}"><oneBLOB name="B" size="${length}" len="${length}" format=".bin" attached="true">\n</oneBLOB></setBLOBVector>`,
     )
 
   async function wired() {

@@ -4,10 +4,9 @@
  * does not throw: broken messages are dropped and reported as faults.
  */
 import type { AttachedMemory } from '../wire/wire.ts'
-import { type Base64Decoder, createBase64Decoder } from './base64.ts'
+import { type BlobLimits, blobLimits, createBlobReceiver } from './blobReceiver.ts'
 import type {
   BlobPolicy,
-  BlobValue,
   IndiMessage,
   Kind,
   NumberDefinition,
@@ -19,26 +18,13 @@ import type {
 import { parseNumber } from './sexagesimal.ts'
 import { createXmlTokenizer, decodeText, type XmlLimits, xmlLimits } from './xml.ts'
 
-export interface DecodeLimits extends XmlLimits {
+export interface DecodeLimits extends XmlLimits, BlobLimits {
   /** Character data of one message, BLOBs apart. */
   readonly textBytes: number
   readonly elements: number
-  /** All BLOBs of one message together, after base64. */
-  readonly blobBytes: number
-  /** How much more than announced a BLOB may bring before it is refused: indiserver 1.9.9 pads to a MiB. */
-  readonly blobSlackBytes: number
-  /** Pieces of memory that came beside the bytes and that no BLOB has claimed yet. */
-  readonly attachments: number
 }
 
-export const decodeLimits: DecodeLimits = {
-  ...xmlLimits,
-  textBytes: 1 << 20,
-  elements: 4096,
-  blobBytes: 1 << 30,
-  blobSlackBytes: 2 << 20,
-  attachments: 16,
-}
+export const decodeLimits: DecodeLimits = { ...xmlLimits, ...blobLimits, textBytes: 1 << 20, elements: 4096 }
 
 export interface DecodeHandlers {
   onMessage(message: IndiMessage): void
@@ -104,14 +90,6 @@ interface Draft {
   readonly root: Root
   readonly attributes: Attributes
   readonly elements: unknown[]
-}
-
-interface BlobDraft {
-  readonly target: Uint8Array
-  readonly decoder: Base64Decoder
-  /** Exact content length in bytes when the sender announced it. */
-  readonly dueBytes: number | undefined
-  readonly mostBytes: number
 }
 
 /** The common attributes of def, set and new, only those that came. */
@@ -205,54 +183,20 @@ function finishElement(type: string, kind: Kind, attributes: Attributes, text: s
   return { ...head, value: text }
 }
 
-const isLength = (value: number | undefined): value is number =>
-  value !== undefined && value >= 0 && Number.isFinite(value)
-
-interface Announced {
-  /** Content as sent; undefined when it is compressed and the sender does not say. */
-  readonly exactBytes: number | undefined
-  /** After decompression. */
-  readonly sizeBytes: number
-  /** Bytes to make ready. */
-  readonly capacityBytes: number
-}
-
-/** `len` is exact, `enclen` counts base64 characters (line breaks included), `size` is the size before compression. */
-function announcedBlob(attributes: Attributes): Announced {
-  const number = (key: string): number | undefined => {
-    const value = optionalNumber(attributes.get(key))
-    return isLength(value) ? Math.floor(value) : undefined
-  }
-  const lengthBytes = number('len')
-  const sizeBytes = number('size') ?? lengthBytes ?? 0
-  if (lengthBytes !== undefined) return { exactBytes: lengthBytes, sizeBytes, capacityBytes: lengthBytes }
-  if (!(attributes.get('format') ?? '').endsWith('z')) {
-    return { exactBytes: sizeBytes, sizeBytes, capacityBytes: sizeBytes }
-  }
-  const encoded = number('enclen')
-  const capacityBytes = encoded === undefined ? sizeBytes + Math.ceil(sizeBytes / 512) + 64 : Math.ceil(encoded / 4) * 3
-  return { exactBytes: undefined, sizeBytes, capacityBytes }
-}
-
 /** A decoder for one connection; keep it for as long as that connection lives. */
 export function createDecoder(handlers: DecodeHandlers, overrides: Partial<DecodeLimits> = {}): Decoder {
   const limits = { ...decodeLimits, ...overrides }
   let draft: Draft | undefined
   let child: { readonly kind: Kind; readonly attributes: Attributes } | undefined
-  let blob: BlobDraft | undefined
-  let attached: Uint8Array | undefined
-  const attachments: AttachedMemory[] = []
   let depth = 0
   let text: Buffer = Buffer.allocUnsafeSlow(1024)
   let textBytes = 0
   let messageTextBytes = 0
-  let messageBlobBytes = 0
 
   const drop = (): void => {
     draft = undefined
     child = undefined
-    blob = undefined
-    attached = undefined
+    blobs.drop()
     textBytes = 0
   }
 
@@ -264,10 +208,12 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
   const where = (): string =>
     `${draft?.attributes.get('device') ?? ''}.${draft?.attributes.get('name') ?? ''}`.slice(0, 128)
 
+  const blobs = createBlobReceiver(limits, (code, problem) => fault(code, `${where()}: ${problem}`))
+
   const openRoot = (name: string, attributes: Attributes): void => {
     drop()
     messageTextBytes = 0
-    messageBlobBytes = 0
+    blobs.begin()
     const root = roots.get(name)
     if (root) draft = { root, attributes, elements: [] }
   }
@@ -283,50 +229,7 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
       return
     }
     child = { kind, attributes }
-    if (kind === 'blob' && root.type !== 'def') openBlob(attributes)
-  }
-
-  const openBlob = (attributes: Attributes): void => {
-    const announced = announcedBlob(attributes)
-    const { sizeBytes, capacityBytes } = announced
-    messageBlobBytes += capacityBytes
-    if (messageBlobBytes > limits.blobBytes) {
-      if (attributes.get('attached') === 'true') attachments.shift()?.close()
-      fault('indi/blob-too-large', `${where()} announces ${capacityBytes} bytes, limit ${limits.blobBytes}`)
-      return
-    }
-    if (attributes.get('attached') === 'true') return takeAttached(announced)
-    const target = allocate(capacityBytes)
-    if (!target) {
-      fault('indi/out-of-memory', `${where()}: no memory for a BLOB of ${capacityBytes} bytes`)
-      return
-    }
-    const mostBytes = Math.max(capacityBytes, sizeBytes) + limits.blobSlackBytes
-    blob = { target, decoder: createBase64Decoder(target), dueBytes: announced.exactBytes, mostBytes }
-  }
-
-  /** The next memory in the queue; it may be larger than the BLOB (indiserver rounds up to a MiB) but not smaller. */
-  const takeAttached = ({ exactBytes, capacityBytes }: Announced): void => {
-    const memory = attachments.shift()
-    if (!memory) return fault('indi/attachment-missing', `${where()}: no memory came with an attached BLOB`)
-    try {
-      attached = memory.read(exactBytes ?? Math.min(capacityBytes, memory.sizeBytes))
-    } catch (error) {
-      fault('indi/attachment', `${where()}: ${error instanceof Error ? error.message : String(error)}`)
-      return
-    } finally {
-      memory.close()
-    }
-    if (exactBytes !== undefined && attached.length < exactBytes) {
-      fault('indi/blob-truncated', `${where()}: ${attached.length} of ${exactBytes} BLOB bytes came`)
-    }
-  }
-
-  const addBlobText = (bytes: Buffer, start: number, end: number): void => {
-    const { decoder, mostBytes } = blob!
-    if (!decoder.push(bytes, start, end)) fault('indi/base64', `${where()}: the BLOB is not base64`)
-    else if (decoder.decodedBytes > mostBytes)
-      fault('indi/blob-too-long', `${where()}: the BLOB is longer than announced`)
+    if (kind === 'blob' && root.type !== 'def') blobs.open(attributes)
   }
 
   const addText = (bytes: Buffer, start: number, end: number): void => {
@@ -345,35 +248,13 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
     textBytes = needed
   }
 
-  const closeBlob = (attributes: Attributes): void => {
-    const { target, decoder, dueBytes } = blob!
-    blob = undefined
-    const got = decoder.decodedBytes
-    if (dueBytes !== undefined && got < dueBytes) {
-      fault('indi/blob-truncated', `${where()}: ${got} of ${dueBytes} BLOB bytes came`)
-      return
-    }
-    addBlob(attributes, got < target.length ? target.subarray(0, got) : target)
-  }
-
-  const addBlob = (attributes: Attributes, bytes: Uint8Array): void => {
-    const value: BlobValue = {
-      name: attributes.get('name') ?? '',
-      format: attributes.get('format') ?? '',
-      sizeBytes: optionalNumber(attributes.get('size')) ?? bytes.length,
-      bytes,
-    }
-    draft!.elements.push(value)
-  }
-
   const closeChild = (): void => {
     if (!child || !draft) return
     const { kind, attributes } = child
-    if (blob) closeBlob(attributes)
-    else if (attached) {
-      addBlob(attributes, attached)
-      attached = undefined
+    if (blobs.receiving) {
       textBytes = 0
+      const value = blobs.finish(attributes)
+      if (value) draft.elements.push(value)
     } else draft.elements.push(finishElement(draft.root.type, kind, attributes, takeText()))
     child = undefined
   }
@@ -402,7 +283,7 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
       text(bytes, start, end) {
         if (!draft) return
         if (depth === 2 && child) {
-          if (blob) addBlobText(bytes, start, end)
+          if (blobs.receiving) blobs.text(bytes, start, end)
           else addText(bytes, start, end)
         } else if (depth === 1 && draft.root.type === 'enableBLOB') addText(bytes, start, end)
       },
@@ -422,22 +303,7 @@ export function createDecoder(handlers: DecodeHandlers, overrides: Partial<Decod
 
   return {
     feed: (bytes) => tokenizer.feed(bytes),
-    attach(memory) {
-      if (attachments.length < limits.attachments) return void attachments.push(memory)
-      memory.close()
-      fault('indi/too-many-attachments', `more than ${limits.attachments} attachments wait for their BLOBs`)
-    },
-    close() {
-      for (const memory of attachments.splice(0)) memory.close()
-    },
-  }
-}
-
-/** Undefined when the machine has not that much memory: a device's announcement must not kill the daemon. */
-function allocate(length: number): Uint8Array | undefined {
-  try {
-    return new Uint8Array(length)
-  } catch {
-    return undefined
+    attach: (memory) => blobs.attach(memory),
+    close: () => blobs.close(),
   }
 }
