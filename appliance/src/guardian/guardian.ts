@@ -33,6 +33,7 @@ const tickMs = 100
 const readMs = { watching: 500, closing: 200 } as const
 /** The controller's dead man waits 30 s. */
 const feedMs = 1_000
+const feedAgainMs = 250
 const rememberedActions = 8
 
 export function createGuardian(parts: GuardianParts): Guardian {
@@ -92,12 +93,18 @@ export function createGuardian(parts: GuardianParts): Guardian {
 
   function keepAlive(): void {
     const nowMs = clock.monotonic()
-    if (decision.feed && devices.feed && nowMs - fedAtMs >= feedMs) {
-      fedAtMs = nowMs
-      void devices.feed()
-    }
+    if (decision.feed && nowMs - fedAtMs >= feedMs) feed(nowMs)
     if (nowMs - readAtMs < readMs[decision.phase === 'closing' ? 'closing' : 'watching']) return
     readNow()
+  }
+
+  function feed(nowMs: number): void {
+    fedAtMs = nowMs
+    // One that came to nothing is tried again soon: the controller refuses to open before it has heard the first.
+    const missed = (outcome: Outcome): void => {
+      if (!outcome.ok) fedAtMs = nowMs - feedMs + feedAgainMs
+    }
+    void devices.feed?.().catch(asFailure).then(missed)
   }
 
   function readNow(): void {

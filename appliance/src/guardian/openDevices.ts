@@ -36,6 +36,10 @@ const backoff = { ...defaultBackoff, firstMs: 100, longestMs: 1_000, connectMs: 
 /** Three probes without a byte, and the wire is opened anew. */
 const timing = { probeMs: 1_000, reviveMs: 5_000 }
 
+/** How long a mount on a serial port may take to say what it is. */
+const greetMs = 8_000
+const greetPollMs = 50
+
 export interface OpenedDevices extends GuardedDevices {
   /** The controller, to be served; undefined where the roof is another's. */
   readonly controller: Controller | undefined
@@ -134,6 +138,12 @@ function guardSerialMount(config: MountConfig & { readonly kind: 'lx200' }, { cl
     mount ??= createLx200Mount(connectTty(config), { clock, random, backoff })
     return mount
   }
+  /** A port that was just opened takes a moment until the mount has been recognised. */
+  const answering = async (taken: Mount): Promise<Mount> => {
+    const deadlineMs = clock.monotonic() + greetMs
+    while (!taken.state().connected && clock.monotonic() < deadlineMs) await clock.sleep(greetPollMs)
+    return taken
+  }
   const release = async (): Promise<void> => {
     const taken = mount
     mount = undefined
@@ -144,11 +154,12 @@ function guardSerialMount(config: MountConfig & { readonly kind: 'lx200' }, { cl
       mount &&
       toldBy(mount.state(), ({ parked, slewing, tracking }) => ({ parked: parked && !slewing, slewing, tracking })),
     read: () => undefined,
-    park: (timeoutMs) => take().park(timeoutMs),
-    abort: () => take().abort(),
+    park: async (timeoutMs) => (await answering(take())).park(timeoutMs),
+    abort: async () => (await answering(take())).abort(),
     async stop() {
-      const aborted = await take().abort()
-      const still = await take().track(false)
+      const answers = await answering(take())
+      const aborted = await answers.abort()
+      const still = await answers.track(false)
       return aborted.ok ? still : aborted
     },
     release,

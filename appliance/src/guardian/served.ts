@@ -156,6 +156,8 @@ function drawStation(safety: Safety, weather: Weather | undefined): DefMessage[]
   const verdicts = {
     WEATHER_RAIN: lamp(state.connected ? state.raining : undefined),
     MAINS: lamp(state.connected ? state.mainsLost : undefined),
+    // Its own judgement, in which a heartbeat that is missing and a motor that has failed count too.
+    CONTROLLER: lamp(state.connected ? !state.safe : undefined),
   }
   const all = Object.values(verdicts)
   const worst = all.includes('Alert') ? 'Alert' : all.includes('Idle') ? 'Idle' : 'Ok'

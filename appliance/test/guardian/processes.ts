@@ -95,8 +95,13 @@ export interface DaemonProcess {
   signal(name: NodeJS.Signals): void
 }
 
-export async function startDaemon(stack: AsyncDisposableStack, folder: string, how = ''): Promise<DaemonProcess> {
-  const child = spawn(process.execPath, [...node, script('./daemon.ts'), guardianPaths(folder).socket, how], {
+export async function startDaemon(
+  stack: AsyncDisposableStack,
+  folder: string,
+  how = '',
+  port = '',
+): Promise<DaemonProcess> {
+  const child = spawn(process.execPath, [...node, script('./daemon.ts'), guardianPaths(folder).socket, how, port], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   stack.defer(() => void child.kill('SIGKILL'))
