@@ -41,7 +41,7 @@ export interface LineTiming {
   readonly mostSilent: number
 }
 
-export const lineTiming: LineTiming = { pollMs: 500, answerMs: 600, quietMs: 60, mostQuietMs: 500, mostSilent: 2 }
+export const lineTiming: LineTiming = { pollMs: 400, answerMs: 550, quietMs: 60, mostQuietMs: 500, mostSilent: 2 }
 
 /** More questions than this wait for nobody. */
 const mostWaiting = 64

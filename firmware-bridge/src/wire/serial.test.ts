@@ -73,6 +73,45 @@ describe.skipIf(!hasSocat)('a serial wire', () => {
     expect(reasons).toHaveLength(1)
   })
 
+  it('is for one user: a second opening is told that the port is taken', async () => {
+    const { a } = await cable()
+    const handlers = { onBytes: () => undefined, onClose: () => undefined }
+    const connect = connectSerial({ path: a, baudRate: 9600 })
+    const wire = await connect(handlers)
+    await expect(connect(handlers)).rejects.toMatchObject({
+      code: 'wire/connect',
+      message: `serial ${a}: another program has the port open: close it, or give it another port`,
+    })
+    await wire.close()
+    await (await connect(handlers)).close()
+  })
+
+  it('is opened by its USB identity under whatever name it has at that moment', async () => {
+    const first = await cable()
+    const second = await cable()
+    let path = first.a
+    const list = async () => [{ path, vendorId: '0403', productId: '6001', serialNumber: 'A10KZP45' }]
+    const connect = connectSerial({ path: 'usb:0403:6001:A10KZP45', baudRate: 9600, list })
+    for (const { a, b } of [first, second]) {
+      path = a
+      let heard = ''
+      const far = await connectSerial({ path: b, baudRate: 9600 })({
+        onBytes: (bytes) => void (heard += Buffer.from(bytes)),
+        onClose: () => undefined,
+      })
+      const wire = await connect({ onBytes: () => undefined, onClose: () => undefined })
+      await wire.write(Buffer.from(a))
+      await until(() => heard === a)
+      await wire.close()
+      await far.close()
+    }
+    const gone = connectSerial({ path: 'usb:0403:6001', baudRate: 9600, list: async () => [] })
+    await expect(gone({ onBytes: () => undefined, onClose: () => undefined })).rejects.toMatchObject({
+      code: 'wire/connect',
+      message: 'serial usb:0403:6001 is not plugged in',
+    })
+  })
+
   it('names the port and the fix when it cannot be opened', async () => {
     const handlers = { onBytes: () => undefined, onClose: () => undefined }
     await expect(connectSerial({ path: '/dev/no-such-port', baudRate: 9600 })(handlers)).rejects.toMatchObject({
