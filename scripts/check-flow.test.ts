@@ -82,6 +82,34 @@ describe('the homes of outside packages', () => {
   })
 })
 
+describe('the guardian', () => {
+  const guardian = 'appliance/src/guardian/main.ts'
+
+  it('imports node: modules, itself and firmware-bridge, and no other room, not even for a type', () => {
+    const good = `import { spawn } from 'node:child_process'\nimport { a } from './a.ts'\nimport { c } from '@nightjar/firmware-bridge/clock.ts'`
+    expect(say({ [guardian]: good })).toEqual([])
+    const bad = `import type { Settings } from '../contract/config.ts'`
+    expect(say({ [guardian]: bad })[0]).toContain('the guardian stands alone')
+    expect(say({ 'appliance/src/night/night.ts': `import { l } from '../guardian/link.ts'` })).toEqual([])
+    expect(say({ 'appliance/src/observatory/gate.ts': `import { l } from '../guardian/link.ts'` })).toHaveLength(1)
+  })
+
+  it('comes to no package, however far away and however late it is loaded', () => {
+    const files = {
+      [guardian]: `\nimport { a } from '@nightjar/firmware-bridge/a.ts'`,
+      'firmware-bridge/src/a.ts': `import { b } from './b.ts'`,
+      'firmware-bridge/src/b.ts': `const open = () => import('./wire/serial.ts')`,
+      'firmware-bridge/src/wire/serial.ts': `const load = () => import('serialport')`,
+    }
+    expect(say(files)).toEqual([
+      'appliance/src/guardian/main.ts:2: the guardian may need no package, and comes to one: firmware-bridge/src/a.ts → firmware-bridge/src/b.ts → firmware-bridge/src/wire/serial.ts → serialport',
+    ])
+    const types = { ...files, 'firmware-bridge/src/b.ts': `import type { S } from './wire/serial.ts'` }
+    expect(say(types)).toEqual([])
+    expect(say({ [guardian]: `import Type from 'typebox'` })[0]).toContain('comes to one: typebox')
+  })
+})
+
 describe('a stage room', () => {
   it('touches the store and the clock in run.ts only', () => {
     const text = `import type { Store } from '../store/store.ts'\nimport { systemClock } from '@nightjar/firmware-bridge/clock.ts'`

@@ -35,6 +35,7 @@ export const rooms = [
   'catalog',
   'forwarding',
   'observatory',
+  'guardian',
   'night',
   'server',
   'central',
@@ -104,7 +105,7 @@ export function checkFlow(files: readonly SourceFile[]): Violation[] {
     ...violations,
     ...imports.flatMap((one) => checkImport(file.path, one)),
   ])
-  return [...violations, ...findCycles(parsed, known)].sort(
+  return [...violations, ...findCycles(parsed, known), ...findGuardianOutsiders(parsed)].sort(
     (a, b) => a.path.localeCompare(b.path) || a.line - b.line || a.message.localeCompare(b.message),
   )
 }
@@ -280,9 +281,13 @@ function roomRule(path: string, target: string, one: Import): string | undefined
   if (from === undefined) return `${fromRoom} is not in the list of rooms of scripts/check-flow.ts`
   if (to === undefined) return `${toRoom} is not in the list of rooms of scripts/check-flow.ts`
   if (to > from) return `${fromRoom} comes before ${toRoom} in the flow and may not import ${target}`
+  if (fromRoom === 'guardian' && toRoom !== 'guardian') return guardianRule(target)
   if (toRoom === 'store' && isPureStageFile(path, fromRoom)) return storeRule(target, one)
   return undefined
 }
+
+const guardianRule = (target: string): string =>
+  `the guardian stands alone: it imports node: modules and firmware-bridge, not ${target}`
 
 const placeOf = (room: string): number | undefined => {
   const place = (rooms as readonly string[]).indexOf(room)
@@ -319,6 +324,47 @@ function outsideRule(path: string, specifier: string): string | undefined {
   }
   if (allowed.some((home) => path.startsWith(home))) return undefined
   return `${name} is at home in ${allowed.join(', ')}, not here`
+}
+
+// The guardian ------------------------------------------------------------------------------------------------------------
+
+/** Type imports are erased; a lazy import is loaded some day, and counts. */
+const isLoaded = (one: Import): boolean => !one.typeOnly
+
+/**
+ * The guardian must work when nothing else does, so neither it nor anything that it loads, however far away, may need a
+ * package. One violation for each import of the guardian behind which there is one, with the way there.
+ */
+function findGuardianOutsiders(parsed: readonly Parsed[]): Violation[] {
+  const byPath = new Map(parsed.map((one) => [one.file.path, one]))
+  const guardian = parsed.filter(({ file }) => roomOf(file.path) === 'guardian' && !isTest(file.path))
+  return guardian.flatMap(({ file, imports }) =>
+    imports.filter(isLoaded).flatMap((one) => {
+      const way = wayOutside(file.path, one, byPath, new Set([file.path]))
+      if (!way) return []
+      const message = `the guardian may need no package, and comes to one: ${way.join(' → ')}`
+      return [{ path: file.path, line: one.line, message }]
+    }),
+  )
+}
+
+/** From an import to the package that it leads to, file by file; undefined when it leads to none. */
+function wayOutside(
+  from: string,
+  one: Import,
+  byPath: ReadonlyMap<string, Parsed>,
+  seen: Set<string>,
+): string[] | undefined {
+  const target = resolve(from, one.specifier)
+  if (target === undefined) return one.specifier.startsWith('node:') ? undefined : [one.specifier]
+  // Breaches inside the guardian's own room are told where they are.
+  if (seen.has(target) || roomOf(target) === 'guardian') return undefined
+  seen.add(target)
+  for (const next of byPath.get(target)?.imports.filter(isLoaded) ?? []) {
+    const way = wayOutside(target, next, byPath, seen)
+    if (way) return [target, ...way]
+  }
+  return undefined
 }
 
 // Cycles ------------------------------------------------------------------------------------------------------------------

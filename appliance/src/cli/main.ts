@@ -20,6 +20,7 @@ export const commands = {
   simulate: 'run the simulated observatory alone, for any INDI client',
   verify: 'check the journal and every stored file of a data folder',
   tape: 'record, replay and show what goes over a wire',
+  guardian: 'run the process that parks and closes when the daemon cannot',
   central: 'run the central catalogue that receives alerts',
   bench: 'measure each room beside named peers',
 } as const
