@@ -11,7 +11,7 @@ export interface Poll<T> extends AsyncDisposable {
   readonly atMs: number
   /** Why there is no fresh answer; undefined when there is one. */
   readonly problem: string | undefined
-  /** Asks now, or joins the question under way. */
+  /** Resolves with an answer to a question that was asked after this call. */
   refresh(): Promise<void>
 }
 
@@ -34,11 +34,16 @@ export function pollEvery<T>(options: PollOptions<T>): Poll<T> {
   let heardAt = Number.NEGATIVE_INFINITY
   let refused: string | undefined = 'not heard yet'
   let asking: Promise<void> | undefined
+  /** Disposing does not wait for a device that does not answer. */
+  const given = new Promise<Failure>((resolve) => {
+    over.signal.addEventListener('abort', () => resolve(failure('disposed')), { once: true })
+  })
 
   async function ask(): Promise<void> {
-    const reading = await read(over.signal).catch((error: unknown) =>
+    const answered = read(over.signal).catch((error: unknown) =>
       failure(error instanceof Error ? error.message : String(error)),
     )
+    const reading = await Promise.race([answered, given])
     if (over.signal.aborted) return
     refused = reading.ok ? undefined : reading.reason
     if (!reading.ok) return
@@ -47,16 +52,22 @@ export function pollEvery<T>(options: PollOptions<T>): Poll<T> {
     heardAt = clock.monotonic()
   }
 
-  const refresh = (): Promise<void> => {
+  const join = (): Promise<void> => {
     asking ??= ask().finally(() => {
       asking = undefined
     })
     return asking
   }
 
+  /** What is under way may have been asked before the command whose effect the caller waits for. */
+  async function refresh(): Promise<void> {
+    await asking
+    await join()
+  }
+
   async function run(): Promise<void> {
     while (!over.signal.aborted) {
-      await refresh()
+      await join()
       await clock.sleep(intervalMs, over.signal).catch(() => undefined)
     }
   }

@@ -1,0 +1,59 @@
+/** One HTTP request of Alpaca. Parameters go into the query of a GET and into the form body of a PUT. */
+export interface AlpacaRequest {
+  readonly method: 'GET' | 'PUT'
+  /** `/api/v1/telescope/0/slewing` */
+  readonly path: string
+  readonly parameters: Readonly<Record<string, string>>
+  /** What the client would like to get. */
+  readonly accept: string
+}
+
+export interface AlpacaResponse {
+  readonly status: number
+  readonly contentType: string
+  readonly bytes: Uint8Array
+}
+
+/** Carries a request there and back; rejects when it cannot. */
+export type AlpacaTransport = (request: AlpacaRequest, signal: AbortSignal) => Promise<AlpacaResponse>
+
+const fixes: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there: start the Alpaca server or correct the address',
+  ENOTFOUND: 'the host name is unknown: correct it',
+  EHOSTUNREACH: 'the host cannot be reached: check the network',
+  ECONNRESET: 'it closed the connection',
+}
+
+/** Over HTTP: `http://192.168.1.20:11111`. */
+export function httpTransport(baseUrl: string): AlpacaTransport {
+  return async (request, signal) => {
+    const form = new URLSearchParams(request.parameters).toString()
+    const isGet = request.method === 'GET'
+    const headers = {
+      accept: request.accept,
+      ...(isGet ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+    }
+    const url = new URL(`${request.path}${isGet && form !== '' ? `?${form}` : ''}`, baseUrl)
+    const response = await fetch(url, {
+      method: request.method,
+      headers,
+      signal,
+      redirect: 'error',
+      ...(isGet ? {} : { body: form }),
+    }).catch((error: unknown) => {
+      throw new Error(explain(error), { cause: error })
+    })
+    return {
+      status: response.status,
+      contentType: response.headers.get('content-type') ?? '',
+      bytes: new Uint8Array(await response.arrayBuffer()),
+    }
+  }
+}
+
+/** fetch says only "fetch failed"; why is in its cause. */
+function explain(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined
+  return fixes[code ?? ''] ?? code ?? (error instanceof Error ? error.message : String(error))
+}
