@@ -4,14 +4,19 @@ import { parseArgs, promisify } from 'node:util'
 import type { FuzzReport } from '@nightjar/firmware-bridge/indi/fuzz.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { cutPower, powerCutObstacle } from '../appliance/test/faults/powerCut.ts'
+import { machineObstacle, makeDebianRoot } from '../appliance/test/systemd/machine.ts'
+import { proveUnit } from '../appliance/test/systemd/unit.ts'
 
 const help = `Usage: scripts/soak power-cut [--cuts N] [--seed N] [--json]
        scripts/soak fuzz-indi [--megabytes N] [--seed N]
+       scripts/soak systemd [--json]
 
 power-cut  cuts the power of a writing store N times (default 40) and counts what it had acknowledged and lost. Needs
            root, for mounting a file system in a file. Exit status: 0 when nothing was lost.
 fuzz-indi  gives the INDI parser N million changed bytes (default 1000), ten million to a process, each from another seed.
-           Exit status: 0 when nothing crashed, was not understood afterwards, waited over 100 ms (CPU) or took 256 MB.`
+           Exit status: 0 when nothing crashed, was not understood afterwards, waited over 100 ms (CPU) or took 256 MB.
+systemd    boots a small Debian in a container and starts, hangs and stops the real unit there; prints the seconds of each.
+           Needs root, systemd-container and debootstrap, and the network once, for the small Debian.`
 
 async function powerCut(argv: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -69,6 +74,21 @@ async function fuzzIndi(argv: string[]): Promise<number> {
   return bad === 0 && slowestCpuMs < mostCpuMs && peakRssBytes < mostRssBytes ? 0 : 1
 }
 
+async function systemd(argv: string[]): Promise<number> {
+  const { values } = parseArgs({ args: argv, options: { json: { type: 'boolean', default: false } } })
+  const obstacle = machineObstacle()
+  if (obstacle !== undefined) return fail(obstacle)
+  const say = (step: string): void => void (values.json || console.error(step))
+  say('making a small Debian, if there is none yet')
+  await makeDebianRoot()
+  const report = await proveUnit(say)
+  if (values.json) console.log(JSON.stringify(report))
+  else for (const [what, value] of Object.entries(report)) console.log(`${what}: ${shown(value)}`)
+  return report.verified && report.complaints.length === 0 && report.phases.at(-1) === 'closed' ? 0 : 1
+}
+
+const shown = (value: unknown): string => (typeof value === 'number' ? value.toFixed(1) : String(value))
+
 function fail(reason: string): number {
   console.error(`soak: ${reason}`)
   return 2
@@ -78,6 +98,7 @@ const [what, ...argv] = process.argv.slice(2)
 const soaks: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   'power-cut': powerCut,
   'fuzz-indi': fuzzIndi,
+  systemd,
 }
 const soak = Object.hasOwn(soaks, what ?? '') ? soaks[what!] : undefined
 if (soak && !argv.includes('--help')) process.exitCode = await soak(argv)
