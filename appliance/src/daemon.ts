@@ -1,11 +1,11 @@
 import { statfsSync } from 'node:fs'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
-import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
-import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
+import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import { createCatalogStage } from './catalog/run.ts'
 import type { Settings } from './contract/config.ts'
-import { simulatedGateSettings } from './contract/gateSettings.ts'
+import type { EventBody, EventType } from './contract/events.ts'
+import type { GateSettings } from './contract/gateSettings.ts'
 import { version } from './contract/version.ts'
 import { giveLabel } from './curation/giveLabel.ts'
 import { createCurationStage } from './curation/run.ts'
@@ -19,6 +19,10 @@ import { createPipeline } from './night/pipeline.ts'
 import { tonightState } from './night/tonight.ts'
 import type { Site } from './observations/ephemeris.ts'
 import { adoptFrames } from './observatory/adopt.ts'
+import { type Commander, createCommander } from './observatory/commander.ts'
+import type { Hardware } from './observatory/devices.ts'
+import { createRecovery } from './observatory/recovery.ts'
+import { startWatchman } from './observatory/watchman.ts'
 import { createPreprocessingStage } from './preprocessing/run.ts'
 import { buildMasters } from './preprocessing/runMasters.ts'
 import type { Daemon } from './server/daemon.ts'
@@ -33,8 +37,7 @@ export interface DaemonParts {
   readonly settings: Settings
   readonly clock: Clock
   readonly random: Random
-  readonly mount: Mount
-  readonly camera: Camera
+  readonly hardware: Hardware
   readonly offload: Offload
   readonly destinations: readonly Destination[]
   readonly simulated: boolean
@@ -42,13 +45,14 @@ export interface DaemonParts {
 
 export interface RunningDaemon extends Daemon, AsyncDisposable {
   readonly night: Night
+  readonly commander: Commander
   /** Resolves when no job is due. */
   idle(): Promise<void>
 }
 
 /** Opens the store, takes up unfinished work and runs the pipeline. The night waits for `startNight`. */
 export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
-  const { clock, random, settings, offload, mount, camera } = parts
+  const { clock, random, settings, offload, hardware } = parts
   const store = openStore(parts.folder)
   const site: Site = settings.site
   const current = (): Settings => settings
@@ -61,6 +65,21 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     createCatalogStage({ ...deps, pipelineVersion: version }),
     createForwardingStage({ store, clock, random, destinations: parts.destinations }),
   ])
+  const limits = (): GateSettings => settings.gate
+  const { devices, patients } = hardware
+  const commander = createCommander({
+    store,
+    clock,
+    site,
+    devices,
+    limits,
+    diskFreeBytes: () => diskFreeBytes(parts.folder),
+  })
+  const recovery = createRecovery({
+    clock,
+    tell: (type, body) => tellIfPossible(store, clock, type, body),
+    cyclePower: (port) => cyclePower(commander, clock, port),
+  })
   const night = createNight({
     store,
     clock,
@@ -68,16 +87,18 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     simulated: parts.simulated,
     fields: settings.fields,
     calibration: settings.calibration,
-    limits: { ...simulatedGateSettings, disk: { minFreeBytes: settings.storage.minimumFreeBytes } },
-    mount,
-    camera,
+    limits,
+    commander,
+    recovery,
+    patients,
     pipeline,
     buildMasters: (nightId) => buildMasters(deps, nightId),
-    diskFreeBytes: () => diskFreeBytes(parts.folder),
   })
   store.commit(clock.now(), (tx) => tx.event('daemon.started', { version, resumedJobs: store.resumedJobs }))
   const { refused } = await clock.during(adoptFrames(store, clock.now()))
   for (const { path, reason } of refused) console.error(`nightjar: ${path} is not taken up: ${reason}`)
+  const onUnsafe = (reasons: readonly string[]): void => night.unsafe(reasons)
+  const watchman = startWatchman({ commander, recovery, patients, clock, store, limits, onUnsafe })
   const stopping = new AbortController()
   const running = pipeline.run(stopping.signal)
   return {
@@ -85,6 +106,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     store,
     clock,
     night,
+    commander,
     tonight: () => tonightState(night),
     startNight: async (by) => night.start(by),
     stopNight: (by) => night.stop(by),
@@ -92,6 +114,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     idle: () => pipeline.idle(),
     async [Symbol.asyncDispose]() {
       await night[Symbol.asyncDispose]()
+      await watchman[Symbol.asyncDispose]()
       stopping.abort()
       await running
       noteStop(store, clock)
@@ -109,6 +132,25 @@ function noteStop(store: Store, clock: Clock): void {
   } catch (error) {
     if (!isFull(error)) throw error
     console.error(`nightjar: stopped without a line in the journal: ${error.message}`)
+  }
+}
+
+/** Off long enough for the capacitors of a camera to empty. */
+const powerOffMs = 5_000
+
+async function cyclePower(commander: Commander, clock: Clock, port: string): Promise<Outcome> {
+  const off = await commander.command({ kind: 'power', port, on: false }, 'night')
+  if (!off.ok) return off
+  await clock.sleep(powerOffMs)
+  return commander.command({ kind: 'power', port, on: true }, 'night')
+}
+
+/** A full disk must not keep a device from being recovered. */
+function tellIfPossible<T extends EventType>(store: Store, clock: Clock, type: T, body: EventBody<T>): void {
+  try {
+    store.commit(clock.now(), (tx) => tx.event(type, body))
+  } catch {
+    // The gate sees the disk.
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { startIndiserver } from '@nightjar/firmware-bridge/indi/indiserver.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import type { DevicesSettings } from '../contract/deviceSettings.ts'
 import { writeGscWrapper } from '../simulation/gsc.ts'
 import type { Scenario } from '../simulation/scenario.ts'
 
@@ -22,14 +23,26 @@ export const debianCamera = {
   focalLengthMillimetres: 400,
 } as const
 
+/** Its devices, by the names that its drivers give themselves. */
+export const debianNames = {
+  mount: 'Telescope Simulator',
+  camera: 'CCD Simulator',
+  focuser: 'Focuser Simulator',
+  roof: 'Dome Simulator',
+  weather: 'Weather Simulator',
+} as const
+export const debianDevices = Object.fromEntries(
+  Object.keys(debianNames).map((kind) => [kind, { kind: 'simulated' }]),
+) as unknown as DevicesSettings
+
 /**
- * Debian's indiserver with its telescope and camera simulators, alone in a network namespace, their stars and transients
+ * Debian's indiserver with its telescope, camera, focuser, dome and weather simulators, alone in a network namespace, their stars and transients
  * from the scenario's sky. Throws `indi/missing` with the package to install.
  */
 export async function startDebianSimulators(request: DebianRequest, stack: AsyncDisposableStack): Promise<Connect> {
   const { scenario, folder, clock } = request
   writeGscWrapper(folder, { seed: scenario.seed, transients: scenario.transients })
-  const drivers = ['indi_simulator_telescope', 'indi_simulator_ccd', 'indi_simulator_focus']
+  const drivers = ['telescope', 'ccd', 'focus', 'dome', 'weather'].map((name) => `indi_simulator_${name}`)
   const server = stack.use(await startIndiserver({ drivers, clock, path: [folder], homeFolder: join(folder, 'home') }))
   return server.connect
 }

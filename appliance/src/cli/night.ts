@@ -3,10 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { VirtualClock } from '@nightjar/firmware-bridge/clock.ts'
-import { createIndiCamera } from '@nightjar/firmware-bridge/devices/indiCamera.ts'
-import { createIndiMount } from '@nightjar/firmware-bridge/devices/indiMount.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
-import { createIndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { defaultSettings, type Settings } from '../contract/config.ts'
 import type { EventType } from '../contract/events.ts'
@@ -16,7 +13,14 @@ import { createCompute } from '../frames/compute.ts'
 import { offloadInline } from '../frames/offload.ts'
 import { separationDeg } from '../observations/ephemeris.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
-import { createSimulatedObservatory, defaultOptics, deviceNames } from '../simulation/observatory.ts'
+import { openHardware } from '../observatory/openHardware.ts'
+import {
+  createSimulatedObservatory,
+  defaultOptics,
+  deviceNames,
+  simulatedDevices,
+  simulatedGate,
+} from '../simulation/observatory.ts'
 import { simulatedField, simulatedSite, simulatedTransients } from '../simulation/scenario.ts'
 import { defaultSensor } from '../simulation/sensor.ts'
 import { createSky, transientMag } from '../simulation/sky.ts'
@@ -105,11 +109,10 @@ async function nightOn(clock: VirtualClock, folder: string, options: NightOption
     heightPixels: sizePixels,
   })
   const random = createRandom(`night ${seed}`)
-  await using client = createIndiClient(observatory.connect, { clock, random: random.fork('indi') })
-  await using mount = createIndiMount(client, deviceNames.mount, { clock })
-  await using camera = createIndiCamera(client, deviceNames.camera, { clock })
   const settings: Settings = {
     ...defaultSettings,
+    devices: simulatedDevices,
+    gate: simulatedGate,
     site,
     fields: [field],
     camera: {
@@ -124,13 +127,20 @@ async function nightOn(clock: VirtualClock, folder: string, options: NightOption
     catalog: { matchRadiusArcsec: 3 },
     forwarding: { destinations: [{ name: 'archive', url: 'https://archive.invalid/', tokenFile: '-' }] },
   }
+  await using hardware = await openHardware({
+    devices: settings.devices,
+    site,
+    clock,
+    random: random.fork('indi'),
+    arcsecPerPixel: (206.264806 * defaultSensor.pixelMicrometres) / defaultOptics.focalLengthMillimetres,
+    simulated: { connect: observatory.connect, names: deviceNames },
+  })
   await using daemon = await startDaemon({
     folder,
     settings,
     clock,
     random: random.fork('forwarding'),
-    mount,
-    camera,
+    hardware,
     offload: offloadInline(createCompute({ threads: 1 })),
     destinations: [archive(clock)],
     simulated: true,
@@ -190,7 +200,7 @@ function summary(
       found: injected.filter((one) => entries.some((entry) => isNear(one, entry))).length,
       otherAlerts: entries.filter((entry) => !injected.some((one) => isNear(one, entry))).length,
     },
-    parked: daemon.night.deps.mount.state().parked,
+    parked: daemon.commander.devices.mount.state().parked,
   }
 }
 

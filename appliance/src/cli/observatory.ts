@@ -1,20 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
-import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
-import { createIndiCamera } from '@nightjar/firmware-bridge/devices/indiCamera.ts'
-import { createIndiMount } from '@nightjar/firmware-bridge/devices/indiMount.ts'
-import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
-import { createIndiClient, type IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
 import type { Settings } from '../contract/config.ts'
-import type { Site } from '../observations/ephemeris.ts'
 import type { Field } from '../observations/fields.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
-import { defaultOptics, deviceNames } from '../simulation/observatory.ts'
+import type { Hardware } from '../observatory/devices.ts'
+import { type HardwareRequest, openHardware } from '../observatory/openHardware.ts'
+import { defaultOptics, deviceNames, simulatedDevices, simulatedGate } from '../simulation/observatory.ts'
 import {
   isDark,
   isUp,
@@ -28,15 +24,19 @@ import { createSky, type Transient } from '../simulation/sky.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { writeDurably } from '../store/frameFiles.ts'
 import { startChild } from './children.ts'
-import { configureDebianSimulators, debianCamera, startDebianSimulators } from './debianSimulators.ts'
+import {
+  configureDebianSimulators,
+  debianCamera,
+  debianDevices,
+  debianNames,
+  startDebianSimulators,
+} from './debianSimulators.ts'
 
 /** The hardware that a daemon drives, and what is known of the sky above it when that is simulated. */
-export interface Observatory extends AsyncDisposable {
+export interface Observatory extends Hardware, AsyncDisposable {
   readonly kind: 'simulated' | 'indi' | 'configured'
   /** With the site, fields and camera of this observatory. */
   readonly settings: Settings
-  readonly mount: Mount
-  readonly camera: Camera
   /** The truth; empty under a real sky. */
   readonly transients: readonly Transient[]
 }
@@ -68,60 +68,37 @@ export async function openObservatory(request: ObservatoryRequest): Promise<Obse
 async function openSimulation(request: ObservatoryRequest): Promise<Observatory> {
   const scenario = await scenarioOf(request)
   const stack = new AsyncDisposableStack()
-  const connect =
-    request.kind === 'indi'
-      ? await startDebianSimulators({ scenario, folder: join(request.folder, 'indi'), clock: request.clock }, stack)
-      : await openSimulated(request, scenario, stack)
-  const { client, ...devices } = connectDevices(connect, deviceNames, scenario.site, request.clock, stack)
-  if (request.kind === 'indi') configureDebianSimulators(client, deviceNames, request.timeFactor)
+  const isDebian = request.kind === 'indi'
+  const connect = isDebian
+    ? await startDebianSimulators({ scenario, folder: join(request.folder, 'indi'), clock: request.clock }, stack)
+    : await openSimulated(request, scenario, stack)
+  const settings = simulatedSettings(request, scenario)
+  const hardware = stack.use(
+    await openHardware({
+      ...hardwareRequest(request, settings),
+      simulated: { connect, names: isDebian ? debianNames : deviceNames },
+    }),
+  )
+  if (isDebian) configureDebianSimulators(hardware.indi, deviceNames, request.timeFactor)
   const sky = createSky({ seed: scenario.seed, catalogue: openStarCatalogue(), transients: scenario.transients })
   return {
+    ...hardware,
     kind: request.kind,
-    settings: simulatedSettings(request, scenario),
-    ...devices,
+    settings,
     transients: sky.transientsNear(scenario.field.raDeg, scenario.field.decDeg, 1),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 
 async function openConfigured(request: ObservatoryRequest): Promise<Observatory> {
-  const { mount, camera } = request.settings.devices
-  if (mount.kind !== 'indi' || camera.kind !== 'indi') {
-    throw new NightjarError(
-      'start/devices',
-      'mount and camera must both be INDI devices: see "devices" in settings.json',
-    )
-  }
-  const stack = new AsyncDisposableStack()
-  const names = { mount: mount.device, camera: camera.device }
-  const devices = connectDevices(
-    connectTcp({ host: mount.host, port: mount.port }),
-    names,
-    request.settings.site,
-    request.clock,
-    stack,
-  )
-  return {
-    kind: 'configured',
-    settings: request.settings,
-    mount: devices.mount,
-    camera: devices.camera,
-    transients: [],
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  }
+  const { settings } = request
+  const hardware = await openHardware(hardwareRequest(request, settings))
+  return { ...hardware, kind: 'configured', settings, transients: [] }
 }
 
-function connectDevices(
-  connect: Connect,
-  names: { readonly mount: string; readonly camera: string },
-  site: Site,
-  clock: Clock,
-  stack: AsyncDisposableStack,
-): { client: IndiClient; mount: Mount; camera: Camera } {
-  const client = stack.use(createIndiClient(connect, { clock, random: createRandom(`reconnect ${clock.now()}`) }))
-  const mount = stack.use(createIndiMount(client, names.mount, { clock, site }))
-  const camera = stack.use(createIndiCamera(client, names.camera, { clock }))
-  return { client, mount, camera }
+function hardwareRequest({ clock }: ObservatoryRequest, { devices, site, camera }: Settings): HardwareRequest {
+  const arcsecPerPixel = (206.264806 * camera.pixelMicrometres) / camera.focalLengthMillimetres
+  return { devices, site, clock, random: createRandom(`hardware ${clock.now()}`), arcsecPerPixel }
 }
 
 async function openSimulated(
@@ -211,6 +188,8 @@ function simulatedSettings(request: ObservatoryRequest, scenario: Scenario): Set
   return {
     ...settings,
     site: scenario.site,
+    devices: kind === 'indi' ? debianDevices : simulatedDevices,
+    gate: { ...simulatedGate, disk: settings.gate.disk },
     fields: [scenario.field],
     camera: kind === 'indi' ? debianCamera : simulated,
     calibration: calibrationOf(request),

@@ -1,4 +1,6 @@
 import Type, { type Static } from 'typebox'
+import { DevicesSettings } from './deviceSettings.ts'
+import { defaultGateSettings, GateSettings } from './gateSettings.ts'
 
 /**
  * Everything that can be set, and what it is when it is not. One definition types the code, checks the file and draws the
@@ -20,25 +22,6 @@ export const SiteSettings = Type.Object(
   only,
 )
 export type SiteSettings = Static<typeof SiteSettings>
-
-/** The kinds of `DeviceSettings`, for messages. */
-export const deviceChoices =
-  '{"kind":"simulated"} or {"kind":"indi","host":"localhost","port":7624,"device":"its INDI name"}'
-
-/** Where a device is found: our own simulator, or a name on an INDI server. */
-export const DeviceSettings = Type.Union([
-  Type.Object({ kind: Type.Literal('simulated') }, only),
-  Type.Object(
-    {
-      kind: Type.Literal('indi'),
-      host: Host,
-      port: Port,
-      device: Type.String({ minLength: 1, maxLength: 64, description: 'The name that the INDI driver gives itself' }),
-    },
-    only,
-  ),
-])
-export type DeviceSettings = Static<typeof DeviceSettings>
 
 export const FieldSettings = Type.Object(
   {
@@ -132,19 +115,12 @@ export const ReferenceSettings = Type.Object(
 )
 export type ReferenceSettings = Static<typeof ReferenceSettings>
 
-export const StorageSettings = Type.Object(
-  {
-    minimumFreeBytes: Type.Number({ minimum: 0, description: 'No exposure starts with less disk space than this' }),
-  },
-  only,
-)
-export type StorageSettings = Static<typeof StorageSettings>
-
 export const Settings = Type.Object(
   {
     site: SiteSettings,
     server: Type.Object({ host: Host, port: Port }, only),
-    devices: Type.Object({ mount: DeviceSettings, camera: DeviceSettings }, only),
+    devices: DevicesSettings,
+    gate: GateSettings,
     fields: Type.Array(FieldSettings, { maxItems: 1000 }),
     camera: CameraSettings,
     calibration: CalibrationSettings,
@@ -152,7 +128,6 @@ export const Settings = Type.Object(
     curation: CurationSettings,
     catalog: CatalogSettings,
     forwarding: ForwardingSettings,
-    storage: StorageSettings,
   },
   only,
 )
@@ -163,6 +138,7 @@ export const defaultSettings: Settings = {
   site: { name: 'Simulated observatory', latitudeDeg: 28.76, longitudeDeg: -17.88, elevationMetres: 2396 },
   server: { host: '127.0.0.1', port: 8448 },
   devices: { mount: { kind: 'simulated' }, camera: { kind: 'simulated' } },
+  gate: defaultGateSettings,
   fields: [],
   camera: {
     gainElectronsPerAdu: 1,
@@ -176,5 +152,4 @@ export const defaultSettings: Settings = {
   curation: { autoValidateProbability: 0.9 },
   catalog: { matchRadiusArcsec: 2 },
   forwarding: { destinations: [] },
-  storage: { minimumFreeBytes: 2_000_000_000 },
 }

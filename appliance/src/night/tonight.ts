@@ -6,12 +6,13 @@ import { queueLimit } from './pipeline.ts'
 
 /** What the Tonight page shows, put together from the night, the devices and the store. */
 export function tonightState(night: Night): TonightState {
-  const { store, clock, site, mount, camera, pipeline } = night.deps
+  const { store, clock, site, commander, pipeline } = night.deps
+  const { mount, camera } = commander.devices
   const nowMs = clock.now()
-  const gate = night.gateState()
+  const gate = commander.look()
   const mountState = mount.state()
   const cameraState = camera.state()
-  const reasons = unsafeReasons(gate, night.deps.limits)
+  const reasons = unsafeReasons(gate, night.deps.limits())
   const counts = store.frameCounts(night.nightId)
   const last = store.frames({ nightId: night.nightId, type: 'light', limit: 1 })[0]
   const { pending, validated } = store.detectionCounts()

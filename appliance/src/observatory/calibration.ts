@@ -2,8 +2,6 @@ import type { FrameType } from '../contract/records.ts'
 import type { Field } from '../observations/fields.ts'
 import type { Store } from '../store/store.ts'
 import { type CaptureDeps, captureFrame } from './capture.ts'
-import type { Command } from './gate/command.ts'
-import type { Verdict } from './gate.ts'
 
 /** How many frames make a master; 0 leaves that kind out. */
 export interface CalibrationPlan {
@@ -43,13 +41,14 @@ export function framesOfSet(store: Store, nightId: string, set: CalibrationSet):
     .map((frame) => frame.frameId)
 }
 
-/** Takes what is missing of every set that has no master yet; frames taken before a crash count. */
+/** Takes what is missing of every set that has no master yet; frames taken before a crash count. `recover` sees to the camera. */
 export async function captureCalibration(
-  deps: CaptureDeps & { readonly ask: (command: Command) => Verdict },
+  deps: CaptureDeps,
   plan: CalibrationPlan,
   fields: readonly Field[],
   nightId: string,
   signal: AbortSignal,
+  recover: (reason: string) => Promise<void>,
 ): Promise<void> {
   const { widthPixels: width, heightPixels: height } = deps.camera.state()
   for (const set of neededSets(plan, fields)) {
@@ -62,11 +61,12 @@ export async function captureCalibration(
     })
     if (known && known.exposureSeconds === set.exposureSeconds) continue
     let failures = 0
-    while (framesOfSet(deps.store, nightId, set).length < set.frames && failures < 3) {
-      const verdict = deps.ask({ kind: 'expose', seconds: set.exposureSeconds, by: 'night' })
-      if (!verdict.allow) throw new Error(verdict.reason)
+    while (framesOfSet(deps.store, nightId, set).length < set.frames && failures < 3 && !signal.aborted) {
       const captured = await captureFrame(deps, { ...set, nightId, field: undefined, facts: {} }, signal)
-      if (!captured.ok) failures++
+      if (captured.ok) continue
+      if (captured.denied) throw new Error(captured.reason)
+      failures++
+      await recover(captured.reason)
     }
     if (failures >= 3) throw new Error(`three ${set.type} frames in a row failed`)
   }

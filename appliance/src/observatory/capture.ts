@@ -11,6 +11,8 @@ import { openFits } from '../frames/fits/read.ts'
 import type { Field } from '../observations/fields.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
 import type { Store } from '../store/store.ts'
+import type { Action } from './gate/command.ts'
+import type { Verdict } from './gate.ts'
 import { exposureTruth } from './truth.ts'
 
 /** What to take. */
@@ -27,7 +29,12 @@ export interface ExposurePlan {
 
 export type Captured =
   | { readonly ok: true; readonly frame: FrameRecord }
-  | { readonly ok: false; readonly reason: string }
+  | {
+      readonly ok: false
+      readonly reason: string
+      /** The gate said no: trying again is no use. */
+      readonly denied?: boolean
+    }
 
 export interface CaptureDeps {
   readonly store: Store
@@ -35,6 +42,8 @@ export interface CaptureDeps {
   readonly camera: Camera
   /** A simulator may shorten exposures; a camera that does has had its clock stepped. */
   readonly timeIsTrue: boolean
+  /** The gate's word on a command. */
+  readonly ask: (action: Action) => Verdict
 }
 
 /**
@@ -49,6 +58,8 @@ export async function captureFrame(deps: CaptureDeps, plan: ExposurePlan, signal
   store.commit(clock.now(), (tx) => {
     tx.event('exposure.started', { frameId, type: plan.type, exposureSeconds: plan.exposureSeconds, fieldId })
   })
+  const allowed = deps.ask({ kind: 'expose', seconds: plan.exposureSeconds })
+  if (!allowed.allow) return { ...failed(store, clock, frameId, allowed.reason), denied: true }
   const turned = await selectFilter(camera, plan)
   if (!turned.ok) return failed(store, clock, frameId, turned.reason)
   const startedAtMs = clock.monotonic()
@@ -173,7 +184,7 @@ function freeFrameId(store: Store, nightId: string, atMs: number): string {
   return frameId
 }
 
-function failed(store: Store, clock: Clock, frameId: string, reason: string): Captured {
+function failed(store: Store, clock: Clock, frameId: string, reason: string): Captured & { ok: false } {
   store.commit(clock.now(), (tx) => tx.event('exposure.failed', { frameId, reason, willRetry: true }))
   return { ok: false, reason }
 }

@@ -1,8 +1,6 @@
-import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { AllSkyCamera } from '@nightjar/firmware-bridge/devices/allSkyCamera.ts'
 import type { Camera } from '@nightjar/firmware-bridge/devices/camera.ts'
 import type { Cover } from '@nightjar/firmware-bridge/devices/cover.ts'
-import type { DeviceState } from '@nightjar/firmware-bridge/devices/device.ts'
 import type { FilterWheel } from '@nightjar/firmware-bridge/devices/filterWheel.ts'
 import type { FlatPanel } from '@nightjar/firmware-bridge/devices/flatPanel.ts'
 import type { Focuser } from '@nightjar/firmware-bridge/devices/focuser.ts'
@@ -17,7 +15,7 @@ import type { SkyQuality } from '@nightjar/firmware-bridge/devices/skyQuality.ts
 import type { TimeSource } from '@nightjar/firmware-bridge/devices/timeSource.ts'
 import type { Ups } from '@nightjar/firmware-bridge/devices/ups.ts'
 import type { Weather } from '@nightjar/firmware-bridge/devices/weather.ts'
-import type { Reading } from './gate/state.ts'
+import type { Patient } from './recovery.ts'
 
 /** The hardware of one observatory, whatever it speaks. What is undefined, this site has not. */
 export interface Devices {
@@ -42,19 +40,9 @@ export interface Devices {
 
 export type DeviceName = keyof Devices
 
-/** Notes, by our own clock, when the word of a device last changed: a stamp alone cannot show that the clock jumped. */
-export interface Readings {
-  of<S extends DeviceState>(name: string, state: S): Reading<S>
-}
-
-export function createReadings(clock: Clock): Readings {
-  const last = new Map<string, { readonly atMs: number; readonly heardMs: number }>()
-  return {
-    of(name, value) {
-      const before = last.get(name)
-      const heardMs = before?.atMs === value.atMs ? before.heardMs : clock.monotonic()
-      if (before?.atMs !== value.atMs) last.set(name, { atMs: value.atMs, heardMs })
-      return { value, atMs: value.atMs, heardMs }
-    },
-  }
+/** What a daemon is given to drive. */
+export interface Hardware {
+  readonly devices: Devices
+  /** Those that can be recovered, and how. */
+  readonly patients: Readonly<Partial<Record<DeviceName, Patient>>>
 }

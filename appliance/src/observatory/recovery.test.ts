@@ -91,6 +91,17 @@ describe('the recovery ladder', () => {
     expect(tried[0]).toBe('retry')
   })
 
+  it('begins at the foot again when the harshest rung of all is what helped a moment ago', async () => {
+    const clock = new VirtualClock(0)
+    const { recovery } = recoveryOn(clock)
+    const { patient, tried, fallIll } = patientHelpedBy('powerCycle', clock)
+    await clock.run(recovery.recover(patient, 'silent', never))
+    fallIll()
+    tried.length = 0
+    expect(await clock.run(recovery.recover(patient, 'silent again', never))).toEqual(done)
+    expect(tried[0]).toBe('retry')
+  })
+
   it('is climbed once for two callers, and left at once when told to stop', async () => {
     const clock = new VirtualClock(0)
     const { recovery } = recoveryOn(clock)

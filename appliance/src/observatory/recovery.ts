@@ -69,11 +69,15 @@ export interface Patient {
   isWell(): boolean
   /** What can be done for it; `retry` without an act only waits. */
   readonly remedies: Readonly<Partial<Record<Rung, () => Promise<Outcome>>>>
+  /** The port of the power box that feeds it alone. */
+  readonly powerPort?: string | undefined
 }
 
 export interface RecoveryDeps {
   readonly clock: Clock
   readonly limits?: RecoveryLimits
+  /** Switches a port off and on again, by leave of the gate: it may feed a mount that is not parked. */
+  readonly cyclePower?: (port: string) => Promise<Outcome>
   /** Takes each step to the journal. Must not throw: recovery does not wait for the disk. */
   readonly tell: <T extends RecoveryEvent>(type: T, body: EventBody<T>) => void
 }
@@ -93,24 +97,26 @@ interface History {
   readonly atMs: number
 }
 
-export function createRecovery({ clock, tell, limits = defaultRecoveryLimits }: RecoveryDeps): Recovery {
+export function createRecovery({ clock, tell, cyclePower, limits = defaultRecoveryLimits }: RecoveryDeps): Recovery {
   const climbing = new Map<string, Promise<Outcome>>()
   const standings = new Map<string, Position | 'givenUp'>()
   const helped = new Map<string, History>()
 
-  /** Where to begin: above what helped a moment ago, at the foot otherwise. */
-  function foot(patient: Patient): Position | undefined {
+  /** Where to begin: above what helped a moment ago; at the foot otherwise, and where nothing harsher is left. */
+  function begin(patient: Patient, has: ReadonlySet<Rung>): Position | undefined {
     const last = helped.get(patient.device)
-    if (!last || clock.monotonic() - last.atMs > limits.relapseMs) return undefined
-    return { rung: last.position.rung, attempt: limits.budgets[last.position.rung].attempts }
+    const foot = nextPosition(undefined, has, limits.budgets)
+    if (!last || clock.monotonic() - last.atMs > limits.relapseMs) return foot
+    const { rung } = last.position
+    return nextPosition({ rung, attempt: limits.budgets[rung].attempts }, has, limits.budgets) ?? foot
   }
 
   async function climb(patient: Patient, reason: string, signal: AbortSignal): Promise<Outcome> {
     const { device, kind } = patient
-    const has = new Set(rungs.filter((rung) => patient.remedies[rung] !== undefined))
+    const has = new Set(rungs.filter((rung) => remedy(patient, rung) !== undefined))
     const startedAtMs = clock.monotonic()
     let why = reason
-    let position = nextPosition(foot(patient), has, limits.budgets)
+    let position = begin(patient, has)
     for (; position; position = nextPosition(position, has, limits.budgets)) {
       standings.set(device, position)
       const attempt = await step(patient, position, why, signal)
@@ -133,9 +139,14 @@ export function createRecovery({ clock, tell, limits = defaultRecoveryLimits }: 
     return failure(`${device} was given up: ${why}`)
   }
 
+  function remedy({ remedies, powerPort }: Patient, rung: Rung): (() => Promise<Outcome>) | undefined {
+    if (rung === 'powerCycle' && powerPort !== undefined && cyclePower) return () => cyclePower(powerPort)
+    return remedies[rung]
+  }
+
   async function step(patient: Patient, position: Position, reason: string, signal: AbortSignal): Promise<Outcome> {
     const { device, kind } = patient
-    const act = patient.remedies[position.rung]!
+    const act = remedy(patient, position.rung)!
     const outcome = await act().catch((error: unknown) => failure(String(error)))
     const well = outcome.ok && (await becomesWell(patient, limits.budgets[position.rung].settleMs, signal))
     const result = well ? done : outcome.ok ? failure(`${device} did not come back`) : outcome

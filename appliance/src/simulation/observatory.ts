@@ -1,11 +1,13 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { createIndiServer, type IndiServer } from '@nightjar/firmware-bridge/indi/server.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
-import { createSimulatedCamera, type SimulatedExposure } from '@nightjar/firmware-bridge/simulators/camera.ts'
-import { createSimulatedFocuser } from '@nightjar/firmware-bridge/simulators/focuser.ts'
-import { createSimulatedMount, type TruePointing } from '@nightjar/firmware-bridge/simulators/mount.ts'
+import type { SimulatedExposure } from '@nightjar/firmware-bridge/simulators/camera.ts'
+import type { TruePointing } from '@nightjar/firmware-bridge/simulators/mount.ts'
+import { createSimulatedSite } from '@nightjar/firmware-bridge/simulators/observatory.ts'
 import { memoryConnect } from '@nightjar/firmware-bridge/wire/memory.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import type { DevicesSettings } from '../contract/deviceSettings.ts'
+import { type GateSettings, simulatedGateSettings } from '../contract/gateSettings.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
 import { encodeFits } from '../frames/fits/write.ts'
 import type { Site } from '../observations/ephemeris.ts'
@@ -14,7 +16,7 @@ import { createSensor, defaultSensor, type Sensor } from './sensor.ts'
 import type { Sky } from './sky.ts'
 
 /**
- * The simulated observatory: an INDI server with a mount, a camera and a focuser, whose camera sees the sky that the mount
+ * The simulated observatory: an INDI server with a mount, a camera, a focuser, a roof, a weather station and more, whose camera sees the sky that the mount
  * points at. Everything it does follows from the seed, the clock and what clients ask.
  */
 export interface SimulatedObservatory extends AsyncDisposable {
@@ -61,45 +63,62 @@ export const deviceNames = {
   mount: 'Telescope Simulator',
   camera: 'CCD Simulator',
   focuser: 'Focuser Simulator',
+  roof: 'RollOff Simulator',
+  weather: 'Weather Simulator',
+  skyQuality: 'SQM Simulator',
+  power: 'Power Simulator',
+  gps: 'GPS Simulator',
 } as const
+
+/** The settings of an observatory whose every device is simulated. */
+export const simulatedDevices = Object.fromEntries(
+  Object.keys(deviceNames).map((kind) => [kind, { kind: 'simulated' }]),
+) as unknown as DevicesSettings
+
+/** It has a roof and a weather station; its sky has no clock to doubt, and its weather no past to wait for. */
+export const simulatedGate: GateSettings = {
+  ...simulatedGateSettings,
+  inputs: { ...simulatedGateSettings.inputs, roof: 'required', weather: 'required', rain: ['rain'] },
+}
 
 const readoutMs = 300
 const slewDegPerSecond = 6
+const roofSeconds = 12
 const settleMs = 500
 
 export function createSimulatedObservatory(options: ObservatoryOptions): SimulatedObservatory {
   const { seed, clock, site, sky, widthPixels, heightPixels, timeFactor = 1 } = options
   const random = createRandom(seed)
   const sensor = createSensor({ ...defaultSensor, width: widthPixels, height: heightPixels }, seed)
-  const focuser = createSimulatedFocuser({ clock, startSteps: defaultOptics.bestFocusSteps })
-  const mount = createSimulatedMount({
+  const parts = createSimulatedSite({
     clock,
-    random: random.fork('mount'),
+    random,
     site,
-    slewDegPerSecond: slewDegPerSecond / timeFactor,
-    settleMs: settleMs * timeFactor,
-  })
-  const camera = createSimulatedCamera({
-    clock,
-    widthPixels,
-    heightPixels,
-    pixelMicrometres: sensor.pixelMicrometres,
-    timeFactor,
-    readoutMs: readoutMs * timeFactor,
-    filters: filterWheel.map(({ name }) => name),
-    takeFrame: (exposure) => {
-      const optics = {
-        ...defaultOptics,
-        transmission: filterOf(exposure).transmission,
-        focusSteps: focuser.position(),
-        seeingArcsec: sky.seeingArcsec(exposure.startedAtMs),
-      }
-      return takeFrame(sky, optics, sensor, exposure, mount.pointing(), seed)
+    mount: { slewDegPerSecond: slewDegPerSecond / timeFactor, settleMs: settleMs * timeFactor },
+    roof: { style: 'rollOff', openSeconds: roofSeconds * timeFactor },
+    camera: {
+      widthPixels,
+      heightPixels,
+      pixelMicrometres: sensor.pixelMicrometres,
+      timeFactor,
+      readoutMs: readoutMs * timeFactor,
+      filters: filterWheel.map(({ name }) => name),
+      takeFrame: (exposure) => {
+        const optics = {
+          ...defaultOptics,
+          transmission: filterOf(exposure).transmission,
+          focusSteps: parts.focuser.position(),
+          seeingArcsec: sky.seeingArcsec(exposure.startedAtMs),
+        }
+        return takeFrame(sky, optics, sensor, exposure, parts.mount.pointing(), seed)
+      },
     },
   })
-  const server = createIndiServer([mount.device, camera.device, focuser.device])
+  const { mount, camera, focuser, roof, weather, skyQuality, power, gps } = parts
+  const served = [mount, camera, focuser, roof, weather, skyQuality, power, gps]
+  const server = createIndiServer(served.map(({ device }) => device))
   const stopping = new AbortController()
-  const running = Promise.all([mount.run(stopping.signal), camera.run(stopping.signal)])
+  const running = parts.run(stopping.signal)
   return {
     connect: memoryConnect((open) => server.accept(open), 'simulated observatory'),
     listen: (at) => server.listen(at),

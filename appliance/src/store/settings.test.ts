@@ -84,7 +84,10 @@ describe('settings', () => {
     [{ server: { port: 70_000 } }, /server.port must be <= 65535, not 70000; correct it or remove it to get \d+/],
     [{ server: { prt: 1 } }, /there is no server.prt; remove it or correct its spelling/],
     [{ site: { latitudeDeg: 'north' } }, /site.latitudeDeg must be number, not "north"/],
-    [{ devices: { mount: { kind: 'alpaca' } } }, /devices.mount must be {"kind":"simulated"} or {"kind":"indi"/],
+    [
+      { devices: { mount: { kind: 'nut' } } },
+      /devices.mount must be one of {"kind":"simulated"}, {"kind":"indi","host":…,"port":…/,
+    ],
     [
       { forwarding: { destinations: [{ name: 'a', url: 'http://x', tokenFile: 't' }] } },
       /destinations.0.url must match/,

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { type Adapter, Low } from 'lowdb'
 import { Compile } from 'typebox/compile'
-import { defaultSettings, deviceChoices, Settings } from '../contract/config.ts'
+import { defaultSettings, Settings } from '../contract/config.ts'
+import { type AddressKind, addressesOf, type DeviceKind, deviceAddresses } from '../contract/deviceSettings.ts'
 import { canonicalJson, sha256Hex } from './canonical.ts'
 import { full } from './database.ts'
 import { diskFiles, type Files, partSuffix } from './frameFiles.ts'
@@ -83,11 +84,22 @@ function describe(error: Complaint, settings: unknown): string {
     const unknown = [...keys, ...(error.params.additionalProperties as string[]).slice(0, 1)].join('.')
     return `settings: there is no ${unknown}; remove it or correct its spelling`
   }
-  if (error.keyword === 'anyOf') return `settings: ${keys.join('.')} must be ${deviceChoices}`
+  if (keys[0] === 'devices' && keys[1] !== undefined && keys[1] in addressesOf)
+    return `settings: devices.${keys[1]} must be one of ${choicesFor(keys[1] as DeviceKind)}, with all their fields`
   const found = JSON.stringify(at(settings, keys))
   const usual = at(defaultSettings, keys)
   const fix = usual === undefined ? 'correct it' : `correct it or remove it to get ${JSON.stringify(usual)}`
   return `settings: ${keys.join('.') || 'the file'} ${error.message}, not ${found}; ${fix}`
+}
+
+/** The addresses that a device of this kind may have, by their kinds. */
+function choicesFor(kind: DeviceKind): string {
+  return addressesOf[kind].map((one) => describeAddress(one)).join(', ')
+}
+
+function describeAddress(kind: AddressKind): string {
+  const fields = Object.keys(deviceAddresses[kind].properties).filter((name) => name !== 'kind')
+  return `{${[`"kind":"${kind}"`, ...fields.map((name) => `"${name}":…`)].join(',')}}`
 }
 
 function at(value: unknown, keys: readonly string[]): unknown {

@@ -30,7 +30,10 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 
 async function keepFree(folder: string, minimumFreeBytes: number): Promise<void> {
   const settings = await openSettings(folder)
-  await settings.update((current) => ({ ...current, storage: { minimumFreeBytes } }))
+  await settings.update((current) => ({
+    ...current,
+    gate: { ...current.gate, disk: { minFreeBytes: minimumFreeBytes } },
+  }))
 }
 
 function valuesOf(folder: string, sql: string): string[] {

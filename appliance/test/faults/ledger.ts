@@ -57,7 +57,7 @@ export async function findLost(folder: string, acknowledged: readonly string[]):
     0,
     ...acknowledged.filter((line) => line.startsWith('setting ')).map((line) => Number(line.slice(8))),
   )
-  if (setting > settings.current.storage.minimumFreeBytes) lost.push(`setting ${setting}`)
+  if (setting > settings.current.gate.disk.minFreeBytes) lost.push(`setting ${setting}`)
   for (const line of acknowledged) {
     if (line.startsWith('setting ') || line.startsWith('failed ')) continue
     if (!(await isThere(folder, store, line))) lost.push(line)

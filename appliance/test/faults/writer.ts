@@ -43,8 +43,8 @@ async function writeAll(store: Store, settings: SettingsFile, n: number): Promis
   const seq = store.commit(n, (tx) => tx.event('daemon.stopped', { reason: `${life} ${n}` }))
   acknowledge('event', seq, `${life} ${n}`)
   if (n % 3 !== 0) return
-  const next = settings.current.storage.minimumFreeBytes + 1
-  await settings.update((current) => ({ ...current, storage: { minimumFreeBytes: next } }))
+  const next = settings.current.gate.disk.minFreeBytes + 1
+  await settings.update((current) => ({ ...current, gate: { ...current.gate, disk: { minFreeBytes: next } } }))
   acknowledge('setting', next)
 }
 

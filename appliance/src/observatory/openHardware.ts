@@ -1,0 +1,230 @@
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
+import { createChronyTimeSource } from '@nightjar/firmware-bridge/devices/chronyTimeSource.ts'
+import type { Device, DeviceState } from '@nightjar/firmware-bridge/devices/device.ts'
+import { createGpsd, type Gpsd } from '@nightjar/firmware-bridge/devices/gpsd.ts'
+import type { Kind } from '@nightjar/firmware-bridge/devices/kinds.ts'
+import { createLx200Mount } from '@nightjar/firmware-bridge/devices/lx200Mount.ts'
+import { createNutUps } from '@nightjar/firmware-bridge/devices/nutUps.ts'
+import { createPhd2Guider } from '@nightjar/firmware-bridge/devices/phd2Guider.ts'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import { createIndiClient, type IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
+import { type IndiClients, mergeIndiClients } from '@nightjar/firmware-bridge/indi/clients.ts'
+import { type DriverGroups, startDriverGroups } from '@nightjar/firmware-bridge/indi/driverGroups.ts'
+import { done, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
+import type { Random } from '@nightjar/firmware-bridge/random.ts'
+import type { Backoff } from '@nightjar/firmware-bridge/wire/reconnect.ts'
+import { connectSerial } from '@nightjar/firmware-bridge/wire/serial.ts'
+import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
+import { resetUsb } from '@nightjar/firmware-bridge/wire/usb.ts'
+import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import type { DeviceAddress, DeviceKind, DevicesSettings } from '../contract/deviceSettings.ts'
+import type { Site } from '../observations/ephemeris.ts'
+import type { Devices, Hardware } from './devices.ts'
+import { type IndiDeps, indiMakers } from './indiDevices.ts'
+import type { Patient } from './recovery.ts'
+
+/**
+ * From the settings to the hardware: opens every device that the site names, by whatever protocol, and says for each how it
+ * can be recovered. Devices on one INDI server share one client; drivers on this machine get an indiserver for each device.
+ */
+export interface OpenHardware extends Hardware, AsyncDisposable {
+  /** Every INDI device of every server, for the generic property panel. */
+  readonly indi: IndiClients
+}
+
+export interface HardwareRequest {
+  readonly devices: DevicesSettings
+  readonly site: Site
+  readonly clock: Clock
+  readonly random: Random
+  readonly arcsecPerPixel: number
+  /** Where `simulated` devices are served, and the names of those that are. */
+  readonly simulated?: { readonly connect: Connect; readonly names: Readonly<Partial<Record<DeviceKind, string>>> }
+  /** Where the guardian serves what hangs on the roof-and-safety controller. */
+  readonly controller?: { readonly connect: Connect; readonly names: Readonly<Partial<Record<DeviceKind, string>>> }
+  readonly backoff?: Backoff
+  /** Seen by every wire: the live Wire view, a tape. */
+  readonly tap?: (name: string, connect: Connect) => Connect
+}
+
+type AnyDevice = Device<Kind, DeviceState>
+type Address = DeviceAddress & { readonly usb?: Parameters<typeof resetUsb>[0]; readonly powerPort?: string }
+
+export async function openHardware(request: HardwareRequest): Promise<OpenHardware> {
+  const stack = new AsyncDisposableStack()
+  try {
+    const opener = new Opener(request, stack)
+    await opener.startDrivers()
+    const opened = opener.openAll()
+    const { devices, patients } = opened
+    return { devices, patients, indi: opener.allIndi(), [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+interface Opened {
+  readonly device: AnyDevice
+  /** Known to this protocol, harmless to the others. */
+  readonly remedies: Patient['remedies']
+}
+
+class Opener {
+  readonly #request: HardwareRequest
+  readonly #stack: AsyncDisposableStack
+  readonly #clients = new Map<string, IndiClient>()
+  readonly #indiDeps: IndiDeps
+  #groups: DriverGroups | undefined
+  #gpsd: Gpsd | undefined
+
+  constructor(request: HardwareRequest, stack: AsyncDisposableStack) {
+    this.#request = request
+    this.#stack = stack
+    const { clock, random, site, arcsecPerPixel } = request
+    this.#indiDeps = { clock, random: random.fork('devices'), site, arcsecPerPixel }
+  }
+
+  /** One indiserver for each device whose driver runs here: a camera's crash cannot take the mount down. */
+  async startDrivers(): Promise<void> {
+    const plans = this.#entries().flatMap(([name, address]) =>
+      address.kind === 'driver' ? [{ name, drivers: [{ program: address.driver, devices: [address.device] }] }] : [],
+    )
+    if (plans.length === 0) return
+    const { clock, random, tap } = this.#request
+    this.#groups = this.#stack.use(
+      await startDriverGroups(plans, { clock, random: random.fork('drivers'), ...(tap && { wrap: tap }) }),
+    )
+  }
+
+  openAll(): { devices: Devices; patients: Hardware['patients'] } {
+    const opened = this.#entries().map(([kind, address]) => [kind, address, this.#open(kind, address)] as const)
+    const devices = Object.fromEntries(opened.map(([kind, , { device }]) => [kind, device])) as unknown as Devices
+    const patients = Object.fromEntries(
+      opened.map(([kind, address, { device, remedies }]) => [kind, this.#patient(kind, device, remedies, address)]),
+    ) as Hardware['patients']
+    return { devices, patients }
+  }
+
+  allIndi(): IndiClients {
+    const clients = new Map(this.#clients)
+    for (const name of this.#groups?.client.names ?? []) clients.set(name, this.#groups!.client.client(name)!)
+    return mergeIndiClients(clients)
+  }
+
+  #entries(): [DeviceKind, Address][] {
+    const { controller: _, ...devices } = this.#request.devices
+    return Object.entries(devices).filter(([, address]) => address !== undefined) as [DeviceKind, Address][]
+  }
+
+  #open(kind: DeviceKind, address: Address): Opened {
+    const { clock, random, simulated, controller } = this.#request
+    const own = { clock, random: random.fork(kind) }
+    const open = (device: unknown, remedies: Opened['remedies'] = {}): Opened => ({
+      device: this.#stack.use(device as AnyDevice),
+      remedies,
+    })
+    switch (address.kind) {
+      case 'simulated':
+        return this.#openServed(kind, 'simulated observatory', simulated)
+      case 'controller':
+        return this.#openServed(kind, 'guardian', controller)
+      case 'indi': {
+        const { host, port, device } = address
+        return this.#openIndi(kind, this.#client(`${host}:${port}`, connectTcp({ host, port })), device)
+      }
+      case 'driver':
+        return this.#openDriver(kind, address.device)
+      case 'serial':
+        return open(this.#serial(kind, address), {})
+      case 'phd2':
+        return open(createPhd2Guider(this.#tcp('PHD2', address), own))
+      case 'nut':
+        return open(createNutUps(this.#tcp('NUT', address), { ...own, ups: address.ups }))
+      case 'chrony':
+        return open(createChronyTimeSource({ clock }))
+      case 'gpsd':
+        return { device: this.#fromGpsd(kind, address) as AnyDevice, remedies: {} }
+      default:
+        throw noDriver(kind, address)
+    }
+  }
+
+  #openServed(kind: DeviceKind, name: string, served: HardwareRequest['simulated']): Opened {
+    const device = served?.names[kind]
+    if (!served || device === undefined)
+      throw new NightjarError(
+        'start/devices',
+        `the ${name} has no ${kind}: name another in the settings (devices.${kind})`,
+      )
+    return this.#openIndi(kind, this.#client(name, served.connect), device)
+  }
+
+  #openIndi(kind: DeviceKind, client: IndiClient, name: string): Opened {
+    const make = indiMakers[kind]
+    if (!make) throw noDriver(kind, { kind: 'indi' })
+    const device = this.#stack.use(make(client, name, this.#indiDeps) as AnyDevice)
+    return { device, remedies: { reconnect: () => reconnect(client, name) } }
+  }
+
+  #openDriver(kind: DeviceKind, name: string): Opened {
+    const groups = this.#groups!
+    const opened = this.#openIndi(kind, groups.client, name)
+    return { ...opened, remedies: { ...opened.remedies, restartDriver: () => groups.restartDriver(name) } }
+  }
+
+  #serial(kind: DeviceKind, address: Extract<Address, { kind: 'serial' }>): unknown {
+    const { clock, random, site } = this.#request
+    const connect = this.#tapped(`${kind} ${address.path}`, connectSerial(address))
+    const own = { clock, random: random.fork(kind) }
+    if (kind === 'mount' && address.protocol === 'lx200') return createLx200Mount(connect, { ...own, site })
+    throw noDriver(kind, { kind: `${address.protocol} on a serial port` })
+  }
+
+  #fromGpsd(kind: DeviceKind, address: { readonly host: string; readonly port: number }): unknown {
+    const { clock, random } = this.#request
+    this.#gpsd ??= this.#stack.use(createGpsd(this.#tcp('gpsd', address), { clock, random: random.fork('gpsd') }))
+    return kind === 'gps' ? this.#gpsd.gps : this.#gpsd.timeSource
+  }
+
+  #client(name: string, connect: Connect): IndiClient {
+    const known = this.#clients.get(name)
+    if (known) return known
+    const { clock, random, backoff } = this.#request
+    const client = createIndiClient(this.#tapped(name, connect), {
+      clock,
+      random: random.fork(name),
+      ...(backoff && { backoff }),
+    })
+    this.#clients.set(name, this.#stack.use(client))
+    return client
+  }
+
+  #tcp(name: string, { host, port }: { readonly host: string; readonly port: number }): Connect {
+    return this.#tapped(name, connectTcp({ host, port }))
+  }
+
+  #tapped(name: string, connect: Connect): Connect {
+    return this.#request.tap?.(name, connect) ?? connect
+  }
+
+  #patient(kind: DeviceKind, device: AnyDevice, remedies: Patient['remedies'], { usb, powerPort }: Address): Patient {
+    const { clock } = this.#request
+    return {
+      device: device.state().source,
+      kind,
+      isWell: () => device.state().connected,
+      remedies: { retry: async () => done, ...remedies, ...(usb && { usbReset: () => resetUsb(usb, clock) }) },
+      powerPort,
+    }
+  }
+}
+
+async function reconnect(client: IndiClient, device: string): Promise<Outcome> {
+  await client.disconnectDevice(device)
+  return client.connectDevice(device)
+}
+
+function noDriver(kind: DeviceKind, { kind: address }: { readonly kind: string }): NightjarError {
+  return new NightjarError('start/devices', `Nightjar cannot drive a ${kind} by ${address}: see docs/devices.md`)
+}
