@@ -2,6 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { DriverGroupConfig } from './drivers.ts'
 import { defaultPolicy, type GuardianPolicy } from './policy.ts'
 
 /** Where an INDI server, or upsd, listens. */
@@ -39,6 +40,8 @@ export type InputConfig = InputCommon &
 export interface GuardianConfig {
   /** Socket, lock and journal are here; nothing else of the data folder is touched. */
   readonly folder: string
+  /** INDI drivers that the guardian runs, because they must outlive the daemon; served on `driverSocket`. */
+  readonly drivers: readonly DriverGroupConfig[]
   readonly mount: MountConfig | null
   readonly roof: RoofConfig | null
   readonly inputs: readonly InputConfig[]
@@ -46,7 +49,8 @@ export interface GuardianConfig {
 }
 
 /** What the file holds; `parseGuardianConfig` fills in the rest. */
-export interface GuardianConfigFile extends Omit<GuardianConfig, 'policy'> {
+export interface GuardianConfigFile extends Omit<GuardianConfig, 'policy' | 'drivers'> {
+  readonly drivers?: readonly DriverGroupConfig[]
   readonly policy?: Partial<Omit<GuardianPolicy, 'mountPortIsDaemons'>>
 }
 
@@ -92,6 +96,7 @@ export function parseGuardianConfig(value: unknown, name = 'guardian.json'): Gua
   const root = openFields(value, name)
   const config: GuardianConfig = {
     folder: root.text('folder'),
+    drivers: root.has('drivers') ? root.list('drivers', readDrivers) : [],
     mount: root.optional('mount', readMount) ?? null,
     roof: root.optional('roof', readRoof) ?? null,
     inputs: root.list('inputs', readInput),
@@ -106,6 +111,10 @@ export function parseGuardianConfig(value: unknown, name = 'guardian.json'): Gua
   if (!isController && config.policy.parkedSignals !== 'mount')
     throw wrong(`${name}: policy.parkedSignals`, 'only a roof of kind "controller" has a sensor: make it "mount"')
   return { ...config, policy: { ...config.policy, mountPortIsDaemons: config.mount?.kind === 'lx200' } }
+}
+
+function readDrivers(fields: Fields): DriverGroupConfig {
+  return { name: fields.text('name', /^[a-z0-9-]{1,20}$/), programs: fields.texts('programs') }
 }
 
 function readMount(fields: Fields): MountConfig {
@@ -178,7 +187,8 @@ const wrong = (where: string, problem: string): NightjarError =>
 
 interface Fields {
   has(name: string): boolean
-  text(name: string): string
+  text(name: string, pattern?: RegExp): string
+  texts(name: string): string[]
   flag(name: string): boolean
   number(name: string, least: number, most: number): number
   numberOr<W extends string>(name: string, word: W, least: number, most: number): number | W
@@ -207,10 +217,18 @@ function openFields(value: unknown, where: string): Fields {
   }
   const fields: Fields = {
     has: (name) => held[name] !== undefined && held[name] !== null,
-    text(name) {
+    text(name, pattern) {
       const item = take(name)
       if (typeof item !== 'string' || item === '') throw wrong(at(name), 'must be a text')
+      if (pattern && !pattern.test(item)) throw wrong(at(name), `must match ${pattern.source}`)
       return item
+    },
+    texts(name) {
+      const items = take(name)
+      const isList = Array.isArray(items) && items.length > 0
+      if (!isList || !items.every((item) => typeof item === 'string' && item !== ''))
+        throw wrong(at(name), 'must be a list of texts')
+      return items as string[]
     },
     flag(name) {
       const item = take(name)

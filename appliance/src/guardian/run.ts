@@ -6,6 +6,7 @@ import { createIndiServer } from '@nightjar/firmware-bridge/indi/server.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import { type GuardianConfig, guardianPaths, parseGuardianConfig } from './config.ts'
 import { listenDaemon } from './daemonPort.ts'
+import { runDrivers } from './drivers.ts'
 import { createGuardian, type Guardian } from './guardian.ts'
 import { type GuardianJournal, openGuardianJournal } from './journal.ts'
 import { createGuardianNotifier, type GuardianNotifier } from './notify.ts'
@@ -153,6 +154,12 @@ async function guardOnce(parts: GuardParts, onGuardian: (guardian: Guardian) => 
   const { run, identity, journal, daemon, settings } = parts
   const { clock, random } = run
   const { policy } = settings.config
+  await using _drivers = runDrivers({
+    folder: run.folder,
+    groups: settings.config.drivers,
+    clock,
+    onEvent: (event, details) => journal.write(event, details),
+  })
   await using devices = openDevices(settings.config, {
     clock,
     random,
