@@ -1,22 +1,14 @@
 /** Figures of this room for `scripts/bench`: a frame received over a socket as INDI against the same bytes read bare. */
+import { execFile } from 'node:child_process'
 import net from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { systemClock } from '../clock.ts'
 import { connectTcp } from '../wire/tcp.ts'
+import { benchmarkCommands, benchmarkIndiserver, benchmarkUpdates } from './benchmarkCommands.ts'
+import { type BenchmarkRow, benchmarkRow, median } from './benchmarkRow.ts'
 import { createDecoder } from './decode.ts'
 import { encode } from './encode.ts'
-
-export interface BenchmarkRow {
-  readonly room: string
-  readonly figure: string
-  readonly value: number
-  readonly unit: string
-  readonly threads: number
-  readonly frame: string | null
-  readonly peer: string | null
-  readonly peerValue: number | null
-  readonly ratio: number | null
-  readonly n: number
-}
 
 export interface BenchmarkFrame {
   readonly label: string
@@ -30,6 +22,7 @@ export const benchmarkFrames: readonly BenchmarkFrame[] = [
 ]
 
 const runs = 5
+const memoryRuns = 3
 
 /**
  * Wall milliseconds from the request to the whole frame as bytes, medians of `runs`, over TCP on loopback, sender in this
@@ -38,14 +31,30 @@ const runs = 5
 export async function benchIndi(): Promise<BenchmarkRow[]> {
   const rows: BenchmarkRow[] = []
   for (const frame of benchmarkFrames) rows.push(await benchmarkFrame(frame, runs))
+  rows.push(await benchmarkMemory())
   rows.push(await benchmarkMessages(runs))
+  rows.push(await benchmarkUpdates(), await benchmarkCommands(), ...(await benchmarkIndiserver()))
   return rows
 }
 
-async function benchmarkFrame(frame: BenchmarkFrame, n: number): Promise<BenchmarkRow> {
+/** Peak memory of a process that receives the largest frame and does nothing else, beside the size of that frame. */
+async function benchmarkMemory(): Promise<BenchmarkRow> {
+  const frame = benchmarkFrames.at(-1)!
+  await using sender = await startSender(frameMessage(frame))
+  const program = fileURLToPath(new URL('./benchmarkMemory.ts', import.meta.url))
+  const peaks: number[] = []
+  for (let run = 0; run < memoryRuns; run++) {
+    const { stdout } = await promisify(execFile)(process.execPath, [program, `${sender.port}`, `${frame.bytes}`])
+    peaks.push((JSON.parse(stdout) as { readonly peakRssBytes: number }).peakRssBytes / 1e6)
+  }
+  const peer = { name: 'size of the BLOB', value: frame.bytes / 1e6 }
+  return benchmarkRow('peak memory of the process', Math.max(...peaks), 'MB', frame.label, peer, memoryRuns)
+}
+
+function frameMessage(frame: BenchmarkFrame): Uint8Array {
   const payload = new Uint8Array(frame.bytes)
   for (let i = 0; i < payload.length; i++) payload[i] = Math.imul(i, 2_654_435_761) >>> 13
-  const message = encode({
+  return encode({
     type: 'set',
     kind: 'blob',
     device: 'Camera',
@@ -53,6 +62,10 @@ async function benchmarkFrame(frame: BenchmarkFrame, n: number): Promise<Benchma
     state: 'Ok',
     elements: [{ name: 'CCD1', format: '.fits', sizeBytes: payload.length, bytes: payload }],
   })
+}
+
+async function benchmarkFrame(frame: BenchmarkFrame, n: number): Promise<BenchmarkRow> {
+  const message = frameMessage(frame)
   const ours: number[] = []
   const bare: number[] = []
   await using sender = await startSender(message)
@@ -64,7 +77,7 @@ async function benchmarkFrame(frame: BenchmarkFrame, n: number): Promise<Benchma
     bare.push(bareMs)
   }
   const peer = { name: 'bare socket read + Buffer base64', value: median(bare) }
-  return row('BLOB received', median(ours), 'ms', frame.label, peer, n)
+  return benchmarkRow('BLOB received', median(ours), 'ms', frame.label, peer, n)
 }
 
 /** A telescope's position, the message that comes most often. No peer in Node or Debian reads the same into messages. */
@@ -84,36 +97,7 @@ async function benchmarkMessages(n: number): Promise<BenchmarkRow> {
     const ms = await timed(() => decoder.feed(all))
     if (run > 0 && messages === count) rates.push(count / ms)
   }
-  return row('messages decoded', median(rates), 'messages/ms', null, undefined, n)
-}
-
-function row(
-  figure: string,
-  value: number,
-  unit: string,
-  frame: string | null,
-  peer: { readonly name: string; readonly value: number } | undefined,
-  n: number,
-): BenchmarkRow {
-  const round = (x: number): number => Number(x.toPrecision(4))
-  return {
-    room: 'indi',
-    figure,
-    value: round(value),
-    unit,
-    threads: 1,
-    frame,
-    peer: peer?.name ?? null,
-    peerValue: peer ? round(peer.value) : null,
-    ratio: peer ? round(value / peer.value) : null,
-    n,
-  }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  return benchmarkRow('messages decoded', median(rates), 'messages/ms', null, undefined, n)
 }
 
 async function timed(work: () => unknown): Promise<number> {
@@ -125,6 +109,7 @@ async function timed(work: () => unknown): Promise<number> {
 async function startSender(message: Uint8Array): Promise<AsyncDisposable & { readonly port: number }> {
   const server = net.createServer((socket) => {
     socket.on('error', () => socket.destroy())
+    socket.resume()
     socket.write(message)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

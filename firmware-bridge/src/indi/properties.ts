@@ -13,6 +13,7 @@ import type {
   DefText,
   IndiMessage,
   NumberDefinition,
+  NumberValue,
   PropertyState,
   SetMessage,
 } from './messages.ts'
@@ -120,19 +121,27 @@ function updated(property: Property, message: SetMessage, atMs: number): Propert
     atMs,
   }
   if (property.kind === 'blob' || message.kind === 'blob') return { ...property, ...head } as Property
-  const values = new Map<string, SetMessage['elements'][number]>()
-  for (const element of message.elements) values.set(element.name, element)
-  const elements = property.elements.map((element) => {
-    const value = values.get(element.name)
+  const told: readonly SetMessage['elements'][number][] = message.elements
+  let byName: Map<string, SetMessage['elements'][number]> | undefined
+  // Nearly always the same elements in the same order.
+  const find = (name: string, i: number): SetMessage['elements'][number] | undefined => {
+    if (told[i]?.name === name) return told[i]
+    byName ??= new Map(told.map((item) => [item.name, item]))
+    return byName.get(name)
+  }
+  const elements = property.elements.map((element, i) => {
+    const value = find(element.name, i)
     if (!value) return element
-    return property.kind === 'number' ? updatedNumber(element as NumberDefinition, value) : { ...element, ...value }
+    return property.kind === 'number'
+      ? updatedNumber(element as NumberDefinition, value as NumberValue)
+      : { ...element, ...value }
   })
   return { ...property, ...head, elements } as Property
 }
 
-function updatedNumber(element: NumberDefinition, value: object): NumberDefinition {
-  const known = Object.entries(value).filter(([, item]) => item !== undefined)
-  return { ...element, ...Object.fromEntries(known) }
+function updatedNumber(element: NumberDefinition, told: NumberValue): NumberDefinition {
+  const { value, min = element.min, max = element.max, step = element.step } = told
+  return { ...element, value, min, max, step }
 }
 
 function remove(state: IndiState, device: string | undefined, name: string | undefined): Reduced {

@@ -122,6 +122,13 @@ export const powerProperties = {
     elements: {},
     more: '%',
   },
+  AUTO_DEW: {
+    kinds: ['power'],
+    type: 'switch',
+    meaning: 'Dew heaters that follow the dew point, before libindi 2',
+    elements: {},
+    more: '',
+  },
   DEW_CONTROL_LABEL: {
     kinds: ['power'],
     type: 'text',

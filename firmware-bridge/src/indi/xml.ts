@@ -40,6 +40,7 @@ const question = 0x3f
 const doubleQuote = 0x22
 const singleQuote = 0x27
 const dash = 0x2d
+const ampersand = 0x26
 
 const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13)
 
@@ -47,9 +48,19 @@ const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&',
 
 /** Bytes as UTF-8 when they are, else latin1; the five XML entities are resolved, others stay as written. */
 export function decodeText(bytes: Buffer, start: number, end: number): string {
+  if (isPlain(bytes, start, end)) return bytes.toString('latin1', start, end)
   const part = bytes.subarray(start, end)
   const text = part.toString(isUtf8(part) ? 'utf8' : 'latin1')
   return text.includes('&') ? text.replace(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => entities[name]!) : text
+}
+
+/** ASCII without entities, as nearly everything is. */
+function isPlain(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const code = bytes[i]!
+    if (code >= 0x80 || code === ampersand) return false
+  }
+  return true
 }
 
 interface Tag {
