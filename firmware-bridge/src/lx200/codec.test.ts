@@ -214,12 +214,25 @@ describe('the simulated sky', () => {
 describe('a million bytes of noise', () => {
   it('leave the readers of commands and answers standing', () => {
     const random = createRandom('lx200 noise')
-    const corpus = [':GR#', '03:47:24#', "+24*06'30#", 'nNPHEo260#', ':Sr05:00:00#', ':MS#', '1Object Below Horizon#', '\x06']
+    const corpus = [
+      ':GR#',
+      '03:47:24#',
+      "+24*06'30#",
+      'nNPHEo260#',
+      ':Sr05:00:00#',
+      ':MS#',
+      '1Object Below Horizon#',
+      '\x06',
+    ]
     let commands = 0
     let answers = 0
     const reader = createCommandReader(() => commands++)
     const asked = [...Object.keys(queries)].map((what) => ({ type: 'query', what }) as Lx200Command)
-    const shapes = [...asked, { type: 'do', what: 'goto' } as const, { type: 'setDate', year: 1, month: 1, day: 1 } as const]
+    const shapes = [
+      ...asked,
+      { type: 'do', what: 'goto' } as const,
+      { type: 'setDate', year: 1, month: 1, day: 1 } as const,
+    ]
     let fed = 0
     while (fed < 1_000_000) {
       const real = corpus[random.integer(corpus.length)] ?? ''

@@ -41,7 +41,11 @@ export async function startDriverPeers({ clock, random, drivers, env }: PeerOpti
     const ports = new Map<string, ServedPort>()
     for (const { device, simulator, record } of drivers) {
       const accept: Accept = record
-        ? (open) => void attach(simulator, recordTape(async (handlers) => open(handlers), record, clock))
+        ? (open) =>
+            void attach(
+              simulator,
+              recordTape(async (handlers) => open(handlers), record, clock),
+            )
         : simulator
       ports.set(device, stack.use(await servePty(accept, clock)))
     }
