@@ -26,6 +26,7 @@ export function counterweightUpDeg(side: 'east' | 'west', hourAngleDeg: number):
  */
 export function pierReason(pointing: GatePointing, side: PierSide, hourAngleDeg: number): string | undefined {
   const { counterweightUpDeg: limit, maxHourAngleDeg, mount } = pointing
+  if (Number.isNaN(hourAngleDeg)) return 'nobody knows how far from the meridian it would stand'
   const from = `${Math.abs(hourAngleDeg).toFixed(1)}° ${hourAngleDeg < 0 ? 'east' : 'west'} of the meridian`
   if (!(Math.abs(hourAngleDeg) <= maxHourAngleDeg)) return `it would stand ${from}, farther than ${maxHourAngleDeg}°`
   if (mount !== 'german') return undefined

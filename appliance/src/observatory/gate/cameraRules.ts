@@ -44,6 +44,7 @@ export function diskFull(state: GateState, limits: GateSettings): string | undef
   if (quiet !== undefined) return quiet
   const { freeBytes } = state.disk!.value
   if (freeBytes >= limits.disk.minFreeBytes) return undefined
+  if (Number.isNaN(freeBytes)) return 'nobody knows how much room the disk has'
   return `the disk has ${(freeBytes / 1e9).toFixed(1)} GB free, less than ${(limits.disk.minFreeBytes / 1e9).toFixed(1)} GB`
 }
 

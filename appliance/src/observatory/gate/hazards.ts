@@ -126,6 +126,7 @@ function powerHazard(state: GateState, limits: GateSettings): string | undefined
   if (ups) {
     if (ups.onMains === undefined) return 'the UPS does not tell whether it is on mains'
     if (ups.lowBattery !== false) return 'the UPS says that its battery is low'
+    if (Number.isNaN(ups.chargePercent)) return 'the UPS does not tell its charge'
     if (ups.chargePercent !== undefined && !(ups.chargePercent >= bounds.minChargePercent))
       return `the UPS is charged to ${ups.chargePercent.toFixed(0)} %, less than ${bounds.minChargePercent} %`
   }

@@ -85,6 +85,7 @@ function belowHorizon({ altitudeDeg, azimuthDeg }: Place, pointing: GatePointing
 
 function aboveZenithLimit({ altitudeDeg }: Place, { maxAltitudeDeg }: GatePointing): string | undefined {
   if (altitudeDeg <= maxAltitudeDeg) return undefined
+  if (Number.isNaN(altitudeDeg)) return 'nobody knows where the telescope would point'
   return `the target stands at ${altitudeDeg.toFixed(1)}°, above ${maxAltitudeDeg}°`
 }
 

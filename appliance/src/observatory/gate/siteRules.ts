@@ -53,11 +53,13 @@ const holderInWords = (holder: string): string => (holder === 'night' ? 'the nig
 export function recoveryReason(state: GateState, limits: GateSettings): string | undefined {
   const minutes = (state.monotonicMs - state.history.lastHazardMs) / 60_000
   if (minutes >= limits.recoveryMinutes) return undefined
+  if (Number.isNaN(minutes)) return 'nobody knows for how long the site has been safe'
   return `the site has been safe for ${Math.max(0, minutes).toFixed(0)} min, less than ${limits.recoveryMinutes} min`
 }
 
 /** Why it is too bright to be open. */
 export function sunHigh({ sky: { sun } }: GateState, { sun: { maxAltitudeDeg } }: GateSettings): string | undefined {
   if (sun.altitudeDeg <= maxAltitudeDeg) return undefined
+  if (Number.isNaN(sun.altitudeDeg)) return 'nobody knows where the Sun stands'
   return `the Sun stands at ${sun.altitudeDeg.toFixed(1)}°, above ${maxAltitudeDeg}°`
 }
