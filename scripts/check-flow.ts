@@ -46,6 +46,7 @@ export const rooms = [
 /** Where each outside package may be imported: prefixes of paths. Tests may use them all, and the test tools. */
 const homes: Readonly<Record<string, readonly string[]>> = {
   serialport: ['firmware-bridge/src/wire/'],
+  onvif: ['firmware-bridge/src/onvif/'],
   typebox: ['appliance/src/'],
   lowdb: ['appliance/src/store/'],
   'node:sqlite': ['appliance/src/store/', 'appliance/src/central/'],
