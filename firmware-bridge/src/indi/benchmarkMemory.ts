@@ -6,6 +6,7 @@ import { systemClock as clock } from '../clock.ts'
 import { createRandom } from '../random.ts'
 import { connectTcp } from '../wire/tcp.ts'
 import { createIndiClient } from './client.ts'
+import { peakRssBytes } from './peakMemory.ts'
 
 const [port, bytes] = process.argv.slice(2).map(Number)
 await using client = createIndiClient(connectTcp({ host: '127.0.0.1', port: port! }), {
@@ -20,4 +21,4 @@ const startedAt = clock.monotonic()
 const got = await whole.promise
 const elapsedMs = clock.monotonic() - startedAt
 if (got !== bytes) throw new Error(`${got} of ${bytes} bytes came`)
-process.stdout.write(JSON.stringify({ peakRssBytes: process.resourceUsage().maxRSS * 1024, elapsedMs }))
+process.stdout.write(JSON.stringify({ peakRssBytes: peakRssBytes(), elapsedMs }))

@@ -9,6 +9,7 @@ import { createDecoder } from './decode.ts'
 import { encode } from './encode.ts'
 import type { IndiMessage } from './messages.ts'
 import { panelTree } from './panel.ts'
+import { peakRssBytes } from './peakMemory.ts'
 import { emptyState, type IndiState, reduce } from './properties.ts'
 
 export interface FuzzOptions {
@@ -196,7 +197,7 @@ export function fuzzDecoder(options: FuzzOptions): FuzzReport {
     first,
     slowestCpuMs,
     slowestWallMs,
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    peakRssBytes: peakRssBytes(),
   })
   const note = (what: string, text: string): void => {
     first ??= `${what} at document ${sums.documents} of seed ${options.seed}: ${JSON.stringify(text)}`
