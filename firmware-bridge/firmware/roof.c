@@ -68,6 +68,7 @@ static uint8_t obey_open(const struct roof_limits *limits, struct roof_state *ro
   if ((demand & DEMAND_SILENCE) || !roof->heard) return ANSWER_SILENCE;
   if (!in->parked) return ANSWER_PARK;
   roof->order = ORDER_OPEN;
+  roof->hold = 0;
   return ANSWER_OK;
 }
 

@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../roof.h"
 
@@ -85,7 +84,10 @@ static void check_step(const struct roof_state *s, const struct roof_inputs *in,
        !(in->at_open && in->at_closed) || (next->motor == MOTOR_STILL && next->fault != FAULT_NONE));
   RULE("no motion with a fault", next->fault == FAULT_NONE || next->motor == MOTOR_STILL);
   RULE("a fault stays until it is cleared", s->fault == FAULT_NONE || command == COMMAND_CLEAR + 1 || next->fault == s->fault);
-  RULE("no opening in rain, without mains, without a heartbeat", !open_now || (demand == 0 && next->heard));
+  RULE("no opening in rain", !open_now || !in->rain);
+  RULE("no opening without mains or without a heartbeat", !open_now || (demand == 0 && next->heard));
+  RULE("an order ends the hold", next->order == ORDER_NONE || next->hold == 0);
+  RULE("a hold that runs is not made longer", s->hold == 0 || next->hold < s->hold);
   RULE("no opening that was not ordered",
        next->order != ORDER_OPEN || s->order == ORDER_OPEN || command == COMMAND_OPEN + 1);
   RULE("nothing closes that was not ordered or demanded",
@@ -103,7 +105,7 @@ static void check_step(const struct roof_state *s, const struct roof_inputs *in,
 
 /* From every healthy state rain over a parked mount starts the motor towards closed, within the longest waits. */
 static void check_rain_closes(const struct roof_state *state) {
-  const struct roof_inputs rain = {.rain = true, .parked = true};
+  const struct roof_inputs rain = {.rain = true, .parked = true, .heartbeat = true};
   struct roof_state roof = *state;
   if (roof.fault != FAULT_NONE) return;
   for (int i = 0; i <= limits->hold + limits->pause + SETTLE + 1; i++) {
@@ -111,6 +113,18 @@ static void check_rain_closes(const struct roof_state *state) {
     if (roof.motor == MOTOR_CLOSING || roof.fault != FAULT_NONE) return;
   }
   fail("rain closes", state, &rain, 0, &roof);
+}
+
+/* From every healthy state a lost mains over a parked mount starts the motor towards closed. */
+static void check_mains_closes(const struct roof_state *state) {
+  const struct roof_inputs dark = {.mains_lost = true, .parked = true, .heartbeat = true};
+  struct roof_state roof = *state;
+  if (roof.fault != FAULT_NONE) return;
+  for (int i = 0; i <= limits->mains + limits->hold + limits->pause + SETTLE + 1; i++) {
+    roof_step(limits, &roof, &dark);
+    if (roof.motor == MOTOR_CLOSING || roof.fault != FAULT_NONE) return;
+  }
+  fail("a lost mains closes", state, &dark, 0, &roof);
 }
 
 /* From every healthy state a silent line over a parked mount starts the motor towards closed. */
@@ -125,6 +139,34 @@ static void check_silence_closes(const struct roof_state *state) {
   fail("silence closes", state, &quiet, 0, &roof);
 }
 
+/* A state after a command, and the command (0: none). */
+struct start {
+  struct roof_state state;
+  unsigned command;
+};
+
+/*
+ * What a command may make of a state: it is judged with the inputs of the step before, whatever the next ones are, but
+ * all those inputs lead to a few different states.
+ */
+static unsigned starts_of(const struct roof_state *state, struct start *starts) {
+  unsigned count = 1;
+  starts[0] = (struct start){*state, 0};
+  for (unsigned before = 0; before < INPUTS; before++) {
+    struct roof_inputs in;
+    input_of(before, &in);
+    for (unsigned command = 1; command < COMMANDS; command++) {
+      struct start start = {*state, command};
+      roof_obey(limits, &start.state, &in, (uint8_t)(command - 1));
+      unsigned same = 0;
+      while (same < count && (starts[same].command != command || number_of(&starts[same].state) != number_of(&start.state)))
+        same++;
+      if (same == count) starts[count++] = start;
+    }
+  }
+  return count;
+}
+
 static size_t explore(void) {
   char *seen = calloc(numbers(), 1);
   struct roof_state *queue = malloc(numbers() * sizeof *queue);
@@ -134,26 +176,22 @@ static size_t explore(void) {
   while (head < tail) {
     const struct roof_state state = queue[head++];
     check_rain_closes(&state);
+    check_mains_closes(&state);
     check_silence_closes(&state);
-    for (unsigned before = 0; before < INPUTS; before++) {
-      /* A command is judged with the inputs of the step before it, whatever the next ones are. */
-      struct roof_inputs then, in;
-      input_of(before, &then);
-      for (unsigned command = before ? 1 : 0; command < COMMANDS; command++) {
-        struct roof_state ordered = state;
-        if (command) roof_obey(limits, &ordered, &then, (uint8_t)(command - 1));
-        if (command && memcmp(&ordered, &state, sizeof state) == 0) continue;
-        for (unsigned bits = 0; bits < INPUTS; bits++) {
-          struct roof_state next = ordered;
-          input_of(bits, &in);
-          roof_step(limits, &next, &in);
-          transitions++;
-          check_step(&state, &in, command, &next);
-          const size_t number = number_of(&next);
-          if (seen[number]) continue;
-          seen[number] = 1;
-          queue[tail++] = next;
-        }
+    struct start starts[INPUTS * COMMANDS];
+    const unsigned count = starts_of(&state, starts);
+    for (unsigned i = 0; i < count; i++) {
+      for (unsigned bits = 0; bits < INPUTS; bits++) {
+        struct roof_state next = starts[i].state;
+        struct roof_inputs in;
+        input_of(bits, &in);
+        roof_step(limits, &next, &in);
+        transitions++;
+        check_step(&state, &in, starts[i].command, &next);
+        const size_t number = number_of(&next);
+        if (seen[number]) continue;
+        seen[number] = 1;
+        queue[tail++] = next;
       }
     }
   }

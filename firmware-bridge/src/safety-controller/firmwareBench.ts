@@ -1,5 +1,5 @@
 /** A test bench for the firmware in simavr: lines on its wire, and time that moves in small steps until it answers. */
-import { systemClock } from '../clock.ts'
+import { systemClock, type VirtualClock } from '../clock.ts'
 import { NightjarError } from '../errors.ts'
 import { connectSerial } from '../wire/serial.ts'
 import type { Wire } from '../wire/wire.ts'
@@ -109,4 +109,17 @@ export async function openedBench(host: string, elf: string): Promise<FirmwareBe
 async function expectReply(bench: FirmwareBench, words: string, reply: string): Promise<void> {
   const got = await bench.ask(words)
   if (got !== reply) throw new NightjarError('bench/reply', `${words} was answered ${got}, not ${reply}`)
+}
+
+const paceStepMs = 50
+
+/** Lets the chip and a client on a virtual clock go on together. */
+export async function paceChip(chip: Simavr, clock: VirtualClock, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= paceStepMs) {
+    const step = Math.min(paceStepMs, left)
+    await chip.run(step)
+    // The bytes come through the kernel.
+    await systemClock.sleep(2)
+    await clock.advance(step)
+  }
 }

@@ -256,11 +256,9 @@ export function createControllerSession(connect: Connect, options: ControllerSes
 
   async function rest(): Promise<void> {
     const rested = new AbortController()
-    const stop = (): void => rested.abort()
-    over.signal.addEventListener('abort', stop, { once: true })
-    await Promise.race([wake.promise, clock.sleep(pollMs, rested.signal).catch(() => undefined)])
+    const slept = clock.sleep(pollMs, AbortSignal.any([rested.signal, over.signal]))
+    await Promise.race([wake.promise, slept.catch(() => undefined)])
     rested.abort()
-    over.signal.removeEventListener('abort', stop)
   }
 
   const running = run()

@@ -149,6 +149,7 @@ function obeyOpen(limits: RoofLimits, roof: RoofMachine, inputs: RoofInputs): Ro
   if (demand & demandBits.silence || !roof.heard) return 'silence'
   if (!inputs.parked) return 'park'
   roof.order = 'open'
+  roof.hold = 0
   return 'ok'
 }
 
