@@ -11,7 +11,8 @@ import type { Connect } from '../wire/wire.ts'
 import { driverCard } from './device.ts'
 import { fromIcrs, separationDeg } from './epoch.ts'
 import type { Capability } from './kinds.ts'
-import { createLx200Poll, type Lx200Poll, type Lx200Reading } from './lx200MountPoll.ts'
+import { type Lx200Site, tellSite } from './lx200MountSite.ts'
+import { because, Lx200Watch } from './lx200MountWatch.ts'
 import type { CustomRate, Direction, Mount, MountState, TrackRate } from './mount.ts'
 
 export const lx200MountCard = driverCard('mount', 'LX200', [
@@ -27,13 +28,6 @@ export const lx200MountCard = driverCard('mount', 'LX200', [
   'limits',
   'abort',
 ])
-
-export interface Lx200Site {
-  readonly latitudeDeg: number
-  /** East positive. */
-  readonly longitudeDeg: number
-  readonly elevationMetres?: number
-}
 
 export interface Lx200MountOptions {
   readonly clock: Clock
@@ -59,15 +53,15 @@ export interface Lx200Mount extends Mount {
   setPark(): Promise<Outcome>
   /** Declares that it stands at home now (OnStep). */
   resetHome(): Promise<Outcome>
+  /** King's rate, which follows the mean refraction near the pole (OnStep); the state calls it custom. */
+  trackKing(): Promise<Outcome>
+  /** Place and time of now, told again. */
+  setSite(site: Lx200Site): Promise<Outcome>
 }
 
 /** A slew that ends farther away than this has not arrived; finer centring is made on the sky. */
 const arrivedDeg = 0.5
 const parkMs = 180_000
-/** A state may show an old motion until the second look after a command. */
-const settleMs = 5_000
-/** A reading older than this is of a mount that is silent. */
-const freshMs = 2_500
 
 const onStepOnly: readonly Capability<'mount'>[] = ['park', 'home', 'pierSide']
 const letters = ['north', 'south', 'east', 'west'] as const satisfies readonly LxDirection[]
@@ -81,36 +75,31 @@ class Lx200 implements Lx200Mount {
   readonly #clock: Clock
   readonly #options: Lx200MountOptions
   readonly #session: Lx200Session
-  #poll: Lx200Poll | undefined
-  #reading: Lx200Reading | undefined
-  /** Looks begun, and who waits for the next to end. */
-  #looks = 0
-  #waiting: ((look: number) => void)[] = []
+  readonly #watch: Lx200Watch
   #motion = new AbortController()
   #hand = new AbortController()
 
   constructor(connect: Connect, options: Lx200MountOptions) {
     this.#options = options
     this.#clock = options.clock
+    this.#watch = new Lx200Watch(options.clock)
     this.#session = createLx200Session(connect, {
       clock: options.clock,
       random: options.random,
       ...(options.timing ? { timing: options.timing } : {}),
       ...(options.backoff ? { backoff: options.backoff } : {}),
       onReady: (session) => this.#greet(session),
-      poll: () => this.#look(),
-      onLost: () => this.#lose(),
+      poll: () => this.#watch.look(),
+      onLost: () => this.#watch.lose(),
     })
   }
 
   state(): MountState {
-    const reading = this.#reading
+    const reading = this.#watch.last
     const source = `LX200 ${this.#session.line.words}`
-    const fresh = reading !== undefined && this.#clock.now() - reading.atMs <= freshMs
-    const connected = this.#session.line.ready && fresh
     if (!reading) return { ...unknownState, source, atMs: this.#session.line.heardAtMs }
     const { parkFailed: _, ...told } = reading
-    return { ...told, source, connected, atMs: reading.atMs }
+    return { ...told, source, connected: this.#watch.fresh !== undefined }
   }
 
   can(): ReadonlySet<Capability<'mount'>> {
@@ -128,7 +117,7 @@ class Lx200 implements Lx200Mount {
     const target = { raDeg, decDeg }
     const begun = await this.#begin(target, 'goto', signal)
     if (!begun.ok) return begun
-    const arrived = await this.#until(
+    const arrived = await this.#watch.until(
       (reading) => {
         if (reading.slewing) return undefined
         const missDeg = separationDeg(reading, target)
@@ -147,11 +136,11 @@ class Lx200 implements Lx200Mount {
     const target = { raDeg, decDeg }
     const begun = await this.#begin(target, 'sync', this.#motion.signal)
     if (!begun.ok) return begun
-    return this.#until((reading) => {
+    return this.#watch.until((reading) => {
       const missDeg = separationDeg(reading, target)
       if (missDeg <= arrivedDeg) return done
       return failure(`the mount kept its own place, ${missDeg.toFixed(1)}° away`)
-    }, settleMs)
+    })
   }
 
   /** Meade's mounts stop tracking in land mode and track in polar mode. */
@@ -159,7 +148,7 @@ class Lx200 implements Lx200Mount {
     const onStep = this.#session.dialect === 'onstep'
     const sent = await this.#session.do(onStep ? (on ? 'trackOn' : 'trackOff') : on ? 'alignPolar' : 'alignLand')
     if (!sent.ok) return sent
-    return this.#untilTrue((reading) => reading.tracking === on, `tracking stays ${on ? 'off' : 'on'}`)
+    return this.#watch.untilTrue((reading) => reading.tracking === on, `tracking stays ${on ? 'off' : 'on'}`)
   }
 
   setTrackRate(rate: TrackRate, custom?: CustomRate): Promise<Outcome> {
@@ -168,11 +157,11 @@ class Lx200 implements Lx200Mount {
 
   async park(timeoutMs = parkMs): Promise<Outcome> {
     if (!this.can().has('park')) return failure(this.#cannot('park'))
-    if (this.#reading?.parked) return done
+    if (this.#watch.fresh?.parked) return done
     const signal = this.#newMotion('a park was asked for')
     const sent = await this.#session.do('park')
     if (!sent.ok) return sent
-    const parked = await this.#until(
+    const parked = await this.#watch.until(
       (reading) => {
         if (reading.parked) return done
         if (reading.parkFailed) return failure(`the mount reports that the park failed${because(reading)}`)
@@ -188,10 +177,11 @@ class Lx200 implements Lx200Mount {
 
   async unpark(): Promise<Outcome> {
     if (!this.can().has('park')) return done
-    if (this.#reading && !this.#reading.parked && !this.#reading.slewing) return done
+    const now = this.#watch.fresh
+    if (now && !now.parked && !now.slewing) return done
     const sent = await this.#session.do('unpark')
     if (!sent.ok) return sent
-    return this.#untilTrue((reading) => !reading.parked, 'the mount stays parked')
+    return this.#watch.untilTrue((reading) => !reading.parked, 'the mount stays parked')
   }
 
   async home(timeoutMs = parkMs): Promise<Outcome> {
@@ -199,7 +189,7 @@ class Lx200 implements Lx200Mount {
     const signal = this.#newMotion('home was asked for')
     const sent = await this.#session.do('home')
     if (!sent.ok) return sent
-    const home = await this.#until(
+    const home = await this.#watch.until(
       (reading) => {
         if (reading.slewing) return undefined
         return reading.atHome ? done : failure(`the mount stopped before it was at home${because(reading)}`)
@@ -252,7 +242,7 @@ class Lx200 implements Lx200Mount {
     this.#hand = new AbortController()
     const stopped = await this.#stopAll()
     if (!stopped.ok) return stopped
-    return this.#untilTrue((reading) => !reading.slewing, 'the mount goes on slewing')
+    return this.#watch.untilTrue((reading) => !reading.slewing, 'the mount goes on slewing')
   }
 
   async limits(): Promise<({ readonly ok: true } & Lx200Limits) | Failure> {
@@ -278,6 +268,15 @@ class Lx200 implements Lx200Mount {
     return this.#session.do('resetHome')
   }
 
+  trackKing(): Promise<Outcome> {
+    if (this.#session.dialect === 'onstep') return this.#session.do('trackKing')
+    return this.#session.set('trackingFrequency', trackingHz.king)
+  }
+
+  setSite(site: Lx200Site): Promise<Outcome> {
+    return tellSite(this.#session, site, this.#clock)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#motion.abort('disposed')
     this.#hand.abort('disposed')
@@ -287,57 +286,9 @@ class Lx200 implements Lx200Mount {
   // The wire -----------------------------------------------------------------------------------------------------------------
 
   async #greet(session: Lx200Session): Promise<Outcome> {
-    this.#poll = createLx200Poll(session, this.#clock)
+    this.#watch.begin(session)
     const { site } = this.#options
     return site ? tellSite(session, site, this.#clock) : done
-  }
-
-  async #look(): Promise<void> {
-    const look = ++this.#looks
-    const reading = await this.#poll?.read()
-    if (!reading) return
-    this.#reading = reading
-    for (const wake of this.#waiting.splice(0)) wake(look)
-  }
-
-  #lose(): void {
-    for (const wake of this.#waiting.splice(0)) wake(0)
-  }
-
-  /** Looks until `judge` decides, or the time or the signal ends it. A look that had begun before is not asked. */
-  async #until(
-    judge: (reading: Lx200Reading) => Outcome | undefined,
-    timeoutMs: number,
-    signal?: AbortSignal,
-  ): Promise<Outcome> {
-    const after = this.#looks
-    const over = new AbortController()
-    const deadline = this.#clock.monotonic() + timeoutMs
-    const late = this.#clock.sleep(timeoutMs, over.signal).catch(() => undefined)
-    const aborted = signal ? whenAborted(signal, over.signal) : new Promise<never>(() => undefined)
-    try {
-      for (;;) {
-        if (signal?.aborted) return failure(`aborted: ${String(signal.reason)}`)
-        if (!this.#session.line.ready) return failure(`the mount was lost: ${this.#session.line.words}`)
-        if (this.#clock.monotonic() >= deadline) return failure(`not done within ${timeoutMs / 1000} s`)
-        const look = await Promise.race([this.#nextLook(), late, aborted])
-        if (typeof look !== 'number' || look <= after || !this.#reading) continue
-        const verdict = judge(this.#reading)
-        if (verdict) return verdict
-      }
-    } finally {
-      over.abort()
-    }
-  }
-
-  async #untilTrue(holds: (reading: Lx200Reading) => boolean, otherwise: string): Promise<Outcome> {
-    const outcome = await this.#until((reading) => (holds(reading) ? done : undefined), settleMs)
-    if (outcome.ok || !this.#session.line.ready) return outcome
-    return failure(`${otherwise}${this.#reading ? because(this.#reading) : ''}`)
-  }
-
-  #nextLook(): Promise<number> {
-    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   #newMotion(reason: string): AbortSignal {
@@ -405,31 +356,3 @@ const unknownState = {
 } as const
 
 const isOnSky = (raDeg: number, decDeg: number): boolean => Number.isFinite(raDeg) && Math.abs(decDeg) <= 90
-const because = (reading: Lx200Reading): string => (reading.fault === undefined ? '' : `: ${reading.fault}`)
-
-function whenAborted(signal: AbortSignal, over: AbortSignal): Promise<'aborted'> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve('aborted'), { once: true, signal: over })
-  })
-}
-
-/** The mount runs on UTC with no offset. The time is told at the turn of a second, because Meade's mounts take no parts. */
-async function tellSite(session: Lx200Session, site: Lx200Site, clock: Clock): Promise<Outcome> {
-  const steps: (() => Promise<Outcome>)[] = [
-    () => session.set('latitude', site.latitudeDeg),
-    () => session.set('longitudeWest', -site.longitudeDeg),
-    () => session.set('utcOffset', 0),
-    async () => {
-      await clock.sleep(1000 - (clock.now() % 1000))
-      const date = new Date(clock.now())
-      const hours = date.getUTCHours() + date.getUTCMinutes() / 60 + date.getUTCSeconds() / 3600
-      return session.set('localTime', hours)
-    },
-    () => session.setDate(clock.now()),
-  ]
-  for (const step of steps) {
-    const outcome = await step()
-    if (!outcome.ok) return outcome
-  }
-  return done
-}
