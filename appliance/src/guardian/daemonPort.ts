@@ -68,7 +68,7 @@ export async function listenDaemon(options: DaemonPortOptions): Promise<DaemonPo
 
   function greet(socket: net.Socket, { pid, startTicks, version }: ToGuardian & { type: 'hello' }): void {
     const identity = { pid, startTicks }
-    const refusal = refuse(identity, version)
+    const refusal = objection(identity, version)
     if (refusal !== undefined) {
       onEvent('daemon.refused', { pid, reason: refusal })
       return void socket.end(encodeLine({ type: 'refused', reason: refusal }))
@@ -89,7 +89,7 @@ export async function listenDaemon(options: DaemonPortOptions): Promise<DaemonPo
     answer(socket)
   }
 
-  function refuse(identity: ProcessIdentity, version: number): string | undefined {
+  function objection(identity: ProcessIdentity, version: number): string | undefined {
     if (version !== protocolVersion) return `the guardian speaks version ${protocolVersion}, not ${version}`
     if (!isRunning(identity)) return `there is no process ${identity.pid} of that start time`
     const isOther = known && (known.identity.pid !== identity.pid || known.identity.startTicks !== identity.startTicks)
@@ -118,17 +118,15 @@ export async function listenDaemon(options: DaemonPortOptions): Promise<DaemonPo
   function accept(socket: net.Socket): void {
     if (clients.size >= mostClients) return void socket.destroy()
     clients.add(socket)
-    const read = createLineReader(
-      (message) => {
-        const checked = checkToGuardian(message)
-        if (checked) receive(socket, checked)
-        else onEvent('daemon.nonsense', { type: message.type.slice(0, 40) })
-      },
-      (text) => {
-        onEvent('daemon.nonsense', { text })
-        socket.destroy()
-      },
-    )
+    const refuse = (text: string): void => {
+      if (!socket.destroyed) onEvent('daemon.nonsense', { text })
+      socket.destroy()
+    }
+    const read = createLineReader((message) => {
+      const checked = checkToGuardian(message)
+      if (checked) receive(socket, checked)
+      else refuse(message.type.slice(0, 40))
+    }, refuse)
     socket.on('data', read)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {

@@ -23,21 +23,32 @@ export function createGuardianNotifier(env: Environment): GuardianNotifier {
   const isManaged = env['NOTIFY_SOCKET'] !== undefined
   const intervalMs = (Number(env['WATCHDOG_USEC']) / 1000) * watchdogShare
   let speaking = false
-  // One at a time: a service manager that does not take them must not gather processes.
-  const say = (...words: string[]): void => {
-    if (!isManaged || speaking) return
+  let waiting: string[] = []
+  // One at a time, each waits until it was taken (the barrier of sd_notify(3)): a service manager that takes nothing must
+  // not gather processes.
+  const say = (word: string): void => {
+    if (!isManaged) return
+    const kind = word.slice(0, word.indexOf('='))
+    waiting = [...waiting.filter((other) => !other.startsWith(`${kind}=`)), word]
+    next()
+  }
+  const next = (): void => {
+    if (speaking || waiting.length === 0) return
     speaking = true
+    const words = waiting
+    waiting = []
     const child = spawn('systemd-notify', words, { stdio: 'ignore', env: { ...env } as NodeJS.ProcessEnv })
     const ended = (): void => {
       speaking = false
+      next()
     }
     child.once('error', ended)
     child.once('exit', ended)
   }
   return {
-    ready: () => say('--ready'),
+    ready: () => say('READY=1'),
     stopping: () => say('STOPPING=1'),
-    status: (text) => say(`--status=${text.replaceAll(/[\r\n\0]+/g, ' ')}`),
+    status: (text) => say(`STATUS=${text.replaceAll(/[\r\n\0]+/g, ' ')}`),
     async keepAlive(clock, isWell, signal) {
       if (!isManaged || !(intervalMs > 0)) return
       while (!signal.aborted) {

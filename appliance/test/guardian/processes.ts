@@ -176,9 +176,14 @@ export const isRoofClosed = ({ tape }: Observatory, which: number, sinceMs: numb
   )
 
 /** At every close command, what the mount had last told was that it is parked. */
-export function closedAfterTelescope({ tape }: Observatory, which: number, parkedAtFirst: boolean): boolean {
+export function closedAfterTelescope(
+  { tape }: Observatory,
+  which: number,
+  parkedAtFirst: boolean,
+  sinceMs = 0,
+): boolean {
   let parked = parkedAtFirst
-  for (const line of tape) {
+  for (const line of tape.filter(({ atMs }) => atMs >= sinceMs)) {
     if (line.way === 'out' && isOf(line, `Mount ${which}`, 'TELESCOPE_PARK'))
       parked = line.state === 'Ok' && line.on.includes('PARK')
     const isClose =
