@@ -72,3 +72,6 @@ export const judgeSwitched: Judge = (property, asked) =>
   property.state === 'Alert'
     ? { refused: 'the device reports Alert' }
     : judgeValues({ ...property, state: 'Ok' }, asked)
+
+/** Degrees between two directions, 0 to 180. */
+export const angleBetweenDeg = (a: number, b: number): number => Math.abs(((((a - b) % 360) + 540) % 360) - 180)

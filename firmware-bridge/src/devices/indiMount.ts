@@ -6,7 +6,7 @@ import type { Property } from '../indi/properties.ts'
 import { done, failure, type Outcome } from '../outcome.ts'
 import { driverCard } from './device.ts'
 import { type Equatorial, fromIcrs, separationDeg, toIcrs } from './epoch.ts'
-import { cannot, type IndiDevice, openIndiDevice } from './indiDevice.ts'
+import { angleBetweenDeg, cannot, type IndiDevice, openIndiDevice } from './indiDevice.ts'
 import { hasGuidePort, sendGuidePulse } from './indiGuidePort.ts'
 import { canHome, canMove, goHome, halt, isMovedByHand, moveByHand } from './indiMountMotion.ts'
 import type { Capability } from './kinds.ts'
@@ -59,7 +59,7 @@ export function createIndiMount(client: IndiClient, name: string, options: IndiM
   const { clock, site } = options
   const device = openIndiDevice(client, name)
   let motion = new AbortController()
-  if (site) tellSite(device, site, clock)
+  const forgetSite = site ? keepSite(device, site, clock) : () => undefined
 
   const toSky = (property: Property): Equatorial => {
     const here = { raDeg: numberIn(property, 'RA') * 15, decDeg: numberIn(property, 'DEC') }
@@ -195,17 +195,34 @@ export function createIndiMount(client: IndiClient, name: string, options: IndiM
     },
     async [Symbol.asyncDispose]() {
       motion.abort('disposed')
+      forgetSite()
     },
   }
 }
 
-function tellSite(device: IndiDevice, site: NonNullable<IndiMountOptions['site']>, clock: Clock): void {
-  device.want('GEOGRAPHIC_COORD', {
-    LAT: site.latitudeDeg,
-    LONG: (site.longitudeDeg + 360) % 360,
-    ELEV: site.elevationMetres,
-  })
+/** Farther than this from our site is another site; a GPS on the mount may know better by less. */
+const sameSiteDeg = 0.01
+const siteRetryMs = 1_000
+
+/**
+ * Tells the site and the time each time the driver starts, and the site again when it takes another one: with a GPS
+ * driver on the same server libindi 1.9.9 takes the GPS's place over ours, also in mid-slew (measured: 21° off). Returns
+ * what ends that.
+ */
+function keepSite(device: IndiDevice, site: NonNullable<IndiMountOptions['site']>, clock: Clock): () => void {
+  const place = { LAT: site.latitudeDeg, LONG: (site.longitudeDeg + 360) % 360, ELEV: site.elevationMetres }
+  let toldAt = Number.NEGATIVE_INFINITY
+  device.want('GEOGRAPHIC_COORD', place)
   device.want('TIME_UTC', () => ({ UTC: new Date(clock.now()).toISOString().slice(0, 19), OFFSET: '0' }))
+  const isElsewhere = (): boolean =>
+    Math.abs((device.number('GEOGRAPHIC_COORD', 'LAT') ?? place.LAT) - place.LAT) > sameSiteDeg ||
+    angleBetweenDeg(device.number('GEOGRAPHIC_COORD', 'LONG') ?? place.LONG, place.LONG) > sameSiteDeg
+  return device.client.listen((event) => {
+    if (event.type !== 'updated' || event.device !== device.name || event.name !== 'GEOGRAPHIC_COORD') return
+    if (!isElsewhere() || clock.monotonic() - toldAt < siteRetryMs) return
+    toldAt = clock.monotonic()
+    void device.set('GEOGRAPHIC_COORD', place, { keep: true })
+  })
 }
 
 const coordinates = (device: IndiDevice): Property | undefined =>

@@ -50,7 +50,7 @@ const heaterBanks = [
     labels: 'DEW_LABELS',
     automatic: 'AUTO_DEW_CONTROL',
   },
-  { duties: 'DEW_PWM', switches: undefined, labels: 'DEW_CONTROL_LABEL', automatic: undefined },
+  { duties: 'DEW_PWM', switches: undefined, labels: 'DEW_CONTROL_LABEL', automatic: 'AUTO_DEW' },
 ] as const satisfies readonly {
   duties: StandardName
   switches?: StandardName | undefined

@@ -5,11 +5,10 @@
  */
 import type { Clock } from '../clock.ts'
 import type { IndiClient } from '../indi/client.ts'
-import { type Judge, judgeAccepted } from '../indi/command.ts'
+import type { Judge } from '../indi/command.ts'
 import { failure, type Outcome } from '../outcome.ts'
 import { driverCard } from './device.ts'
-import { cannot, type IndiDevice, openIndiDevice } from './indiDevice.ts'
-import { angleBetweenDeg } from './indiRotator.ts'
+import { angleBetweenDeg, cannot, type IndiDevice, openIndiDevice } from './indiDevice.ts'
 import type { Capability } from './kinds.ts'
 import type { Roof, RoofPosition, RoofState } from './roof.ts'
 
@@ -77,8 +76,7 @@ export function createIndiRoof(client: IndiClient, name: string, options: IndiRo
     close: (timeoutMs = moveMs) => moveTo('close', timeoutMs),
     abort() {
       motion.abort('the motion was aborted')
-      if (!device.has('DOME_ABORT_MOTION')) return cannot(device, 'stop')
-      return device.set('DOME_ABORT_MOTION', { ABORT: true }, { judge: judgeAccepted })
+      return device.has('DOME_ABORT_MOTION') ? abort(device) : cannot(device, 'stop')
     },
     turnTo(azimuthDeg, timeoutMs = turnMs) {
       if (!device.has(...azimuth)) return cannot(device, 'turn')
@@ -96,6 +94,15 @@ export function createIndiRoof(client: IndiClient, name: string, options: IndiRo
 
 /** End switches are told a moment after the motion has ended. */
 const confirmMs = 3_000
+
+/** A dome says Alert of a stop that left its shutter between the ends (libindi 1.9.9): what stands still has stopped. */
+async function abort(device: IndiDevice): Promise<Outcome> {
+  const outcome = await device.set('DOME_ABORT_MOTION', { ABORT: true }, { judge: () => 'done' })
+  if (!outcome.ok) return outcome
+  const stands = (): true | undefined =>
+    (!device.isBusy(leaf(device).property) && !device.isBusy(azimuth[0])) || undefined
+  return (await device.client.waitFor(stands, confirmMs)) ? outcome : failure(`${device.name} still moves`)
+}
 
 const leaf = (device: IndiDevice): typeof shutter | typeof rollOff =>
   device.has('DOME_SHUTTER') || !device.has('DOME_PARK') ? shutter : rollOff

@@ -4,7 +4,7 @@ import { type Judge, judgeAccepted } from '../indi/command.ts'
 import type { Property } from '../indi/properties.ts'
 import { done, failure, type Outcome } from '../outcome.ts'
 import { driverCard } from './device.ts'
-import { cannot, type IndiDevice, judgeFinished, openIndiDevice } from './indiDevice.ts'
+import { angleBetweenDeg, cannot, type IndiDevice, judgeFinished, openIndiDevice } from './indiDevice.ts'
 import type { Capability } from './kinds.ts'
 import type { Rotator } from './rotator.ts'
 
@@ -61,9 +61,6 @@ function capabilities(device: IndiDevice): ReadonlySet<Capability<'rotator'>> {
 }
 
 const isAngle = (angleDeg: number): boolean => angleDeg >= 0 && angleDeg < 360
-
-/** Degrees between two directions, 0 to 180. */
-export const angleBetweenDeg = (a: number, b: number): number => Math.abs(((((a - b) % 360) + 540) % 360) - 180)
 
 const judgeAngle =
   (wantedDeg: number): Judge =>
