@@ -78,7 +78,8 @@ describe('nightjar tape', () => {
   it('records the answer to one text for some seconds, and shows it', async () => {
     const file = join(folder, 'answer.tape')
     expect((await finish(tape('record', address, file, '--send', 'park', '--seconds', '0.3'))).status).toBe(0)
-    const { out } = await finish(tape('show', file))
+    expect((await finish(tape('show', file))).out).toMatch(/, lines\n +0\.\d+ s . .*\n/)
+    const { out } = await finish(tape('show', file, '--raw'))
     expect(out).toMatch(/> +4 bytes {2}"park"\n/)
     expect(out).toMatch(/< +\d+ bytes {2}".*PARK"\n/)
   })

@@ -4,18 +4,22 @@ import { createServer, type Socket } from 'node:net'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import { describeIndiTape, isIndi } from '@nightjar/firmware-bridge/indi/tapeMessages.ts'
+import { connectAttached } from '@nightjar/firmware-bridge/wire/attached.ts'
 import { connectSerial } from '@nightjar/firmware-bridge/wire/serial.ts'
 import { describeTape, parseTape, recordTape, replayTape, type Tape } from '@nightjar/firmware-bridge/wire/tape.ts'
+import { describeLines } from '@nightjar/firmware-bridge/wire/tapeLines.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import type { Connect, Wire } from '@nightjar/firmware-bridge/wire/wire.ts'
 
 export const help = `Usage: nightjar tape record ADDRESS FILE [--send TEXT] [--seconds N] [--listen PORT] [--baud RATE]
        nightjar tape replay FILE [--listen PORT] [--speed N] [--matched]
-       nightjar tape show FILE
+       nightjar tape show FILE [--raw]
 
 A tape is a recording of everything that goes over a wire: the best description of a misbehaving device that there is.
 
-record   ADDRESS is host:port, a unix socket's path (unix:/run/x) or a serial port (/dev/serial/by-id/…).
+record   ADDRESS is host:port, a unix socket's path (unix:/run/x), indiserver's own unix socket, over which BLOBs come as
+         shared memory (attached:/run/x, or attached:@name), or a serial port (/dev/serial/by-id/…).
          --send TEXT     write this when the wire is open (for an INDI server: '<getProperties version="1.7"/>')
          --seconds N     stop after N seconds (else at Ctrl-C, or when the wire closes)
          --listen PORT   be the device to another program: pass everything between it and ADDRESS, and record it
@@ -23,7 +27,8 @@ record   ADDRESS is host:port, a unix socket's path (unix:/run/x) or a serial po
 replay   --listen PORT   where a program finds the recorded device (default: a free port, printed; loopback only)
          --speed N       play N times as fast
          --matched       wait for the recorded commands, and hang up on any other
-show     one line for each chunk of bytes: time, direction, size, beginning`
+show     one line for each message (INDI, LX200, lines of text): time, direction (< from the device), what it says
+         --raw           one line for each chunk of bytes: time, direction, size, beginning`
 
 const options = {
   send: { type: 'string' },
@@ -32,6 +37,7 @@ const options = {
   baud: { type: 'string', default: '9600' },
   speed: { type: 'string', default: '1' },
   matched: { type: 'boolean', default: false },
+  raw: { type: 'boolean', default: false },
 } as const
 
 type Values = ReturnType<typeof parse>['values']
@@ -42,14 +48,16 @@ export async function run(argv: string[]): Promise<number> {
   const { positionals, values } = parse(argv)
   const [what, ...names] = positionals
   const [first, second] = names
-  if (what === 'show' && first && names.length === 1) return show(first)
+  if (what === 'show' && first && names.length === 1) return show(first, values.raw)
   if (what === 'replay' && first && names.length === 1) return replay(readTape(first), values)
   if (what === 'record' && first && second && names.length === 2) return record(first, second, values)
   throw new NightjarError('cli/usage', 'say record ADDRESS FILE, replay FILE or show FILE (see nightjar tape --help)')
 }
 
-function show(file: string): number {
-  for (const line of describeTape(readTape(file))) process.stdout.write(`${line}\n`)
+function show(file: string, raw: boolean): number {
+  const tape = readTape(file)
+  const describe = raw ? describeTape : isIndi(tape) ? describeIndiTape : describeLines
+  for (const line of describe(tape)) process.stdout.write(`${line}\n`)
   return 0
 }
 
@@ -67,14 +75,18 @@ function positive(text: string | undefined, option: string): number {
   throw new NightjarError('cli/usage', `--${option} takes a number above 0, not "${text}"`)
 }
 
-/** `host:port`, `[::1]:port`, `unix:/path` or a serial port's path. */
+/** `host:port`, `[::1]:port`, `unix:/path`, `attached:/path`, `attached:@name` or a serial port's path. */
 export function connectTo(address: string, baudRate: number): Connect {
   if (address.startsWith('unix:')) return connectTcp({ path: address.slice('unix:'.length) })
+  if (address.startsWith('attached:')) return connectAttached(address.slice('attached:'.length))
   if (address.startsWith('/')) return connectSerial({ path: address, baudRate })
   const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:/]+)):(?<port>\d{1,5})$/.exec(address)
   const host = match?.groups?.['v6'] ?? match?.groups?.['host']
   if (!host)
-    throw new NightjarError('cli/usage', `"${address}" is neither host:port, unix:/path nor a serial port's path`)
+    throw new NightjarError(
+      'cli/usage',
+      `"${address}" is neither host:port, unix:/path, attached:/path nor a serial port's path`,
+    )
   return connectTcp({ host, port: Number(match?.groups?.['port']) })
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '../clock.ts'
 import { memoryConnect } from './memory.ts'
 import { describeTape, parseTape, type ReplayOptions, recordTape, replayTape } from './tape.ts'
-import type { Wire } from './wire.ts'
+import type { AttachedMemory, Connect, Wire } from './wire.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
@@ -77,7 +77,7 @@ describe('a tape', () => {
 
   it('can be read by people', async () => {
     const lines = [...describeTape(parseTape(await recording()))]
-    expect(lines[0]).toBe('echo, recorded 2026-11-21T00:00:00.000Z, 4 entries')
+    expect(lines[0]).toBe('echo, recorded 2026-11-21T00:00:00.000Z, 4 entries, 12 bytes in, 2 bytes out')
     expect(lines[2]).toBe('    1.000 s <        6 bytes  "echo a"')
   })
 
@@ -89,5 +89,45 @@ describe('a tape', () => {
     ['{"tape":1,"name":"x","startedAtMs":0}\nnull', 'line 2'],
   ])('that is damaged names the line: %j', (damaged, line) => {
     expect(() => parseTape(damaged)).toThrow(line)
+  })
+
+  it('keeps memory that came beside the bytes, and hands it over again', async () => {
+    const clock = new VirtualClock(0)
+    const lines: string[] = []
+    const content = Buffer.from('a frame')
+    const closed: string[] = []
+    const memory = (): AttachedMemory => ({
+      sizeBytes: content.length,
+      read: (bytes) => content.subarray(0, bytes),
+      close: () => void closed.push('closed'),
+    })
+    const device: Connect = async (handlers) => {
+      queueMicrotask(() => {
+        handlers.onAttached?.(memory())
+        handlers.onBytes(Buffer.from('here'))
+      })
+      return {
+        name: 'unix',
+        write: async () => undefined,
+        pause: () => undefined,
+        resume: () => undefined,
+        close: async () => handlers.onClose('closed'),
+      }
+    }
+    const heard: string[] = []
+    const listen = {
+      onBytes: (bytes: Uint8Array) => void heard.push(Buffer.from(bytes).toString()),
+      onAttached: (attached: AttachedMemory) => void heard.push(`memory ${Buffer.from(attached.read(99)).toString()}`),
+      onClose: () => undefined,
+    }
+    const wire = await recordTape(device, (line) => void lines.push(line), clock)(listen)
+    await clock.advance(10)
+    await wire.close()
+    await replayTape(parseTape(lines.join('\n')), clock)(listen)
+    await clock.advance(10)
+    expect(heard).toEqual(['memory a frame', 'here', 'memory a frame', 'here'])
+    await recordTape(device, () => undefined, clock)({ onBytes: () => undefined, onClose: () => undefined })
+    await clock.advance(10)
+    expect(closed).toEqual(['closed'])
   })
 })

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { NightjarError } from '../errors.ts'
-import type { Connect, Wire, WireHandlers } from './wire.ts'
+import type { AttachedMemory, Connect, Wire, WireHandlers } from './wire.ts'
 
 export type TapeDirection = 'in' | 'out'
 
@@ -14,6 +14,8 @@ export interface TapeEntry {
   /** `in`: from the device. `out`: to the device. */
   readonly direction: TapeDirection
   readonly bytes: Uint8Array
+  /** The bytes came as memory beside the wire, before those of the next entry. */
+  readonly attached?: true
 }
 
 export interface Tape {
@@ -28,6 +30,8 @@ export interface Tape {
 
 const version = 1
 const mostEntryBytes = 64 << 20
+/** Attached memory is recorded up to this; what is larger plays back cut, as a BLOB that did not come whole. */
+const mostAttachedBytes = 32 << 20
 
 /** A `Connect` that hands every line of a tape to `sink` (without line break) while the wire is used. */
 export function recordTape(connect: Connect, sink: (line: string) => void, clock: Clock): Connect {
@@ -43,6 +47,10 @@ export function recordTape(connect: Connect, sink: (line: string) => void, clock
     }
     const entry = (direction: TapeDirection, bytes: Uint8Array): void =>
       put({ ms: elapsedMs(), direction, bytes: toBase64(bytes) })
+    const attached = (memory: AttachedMemory): void => {
+      const bytes = memory.read(Math.min(memory.sizeBytes, mostAttachedBytes))
+      put({ ms: elapsedMs(), direction: 'in', attached: true, bytes: toBase64(bytes) })
+    }
     const wire = await connect(
       {
         onBytes(bytes) {
@@ -52,6 +60,11 @@ export function recordTape(connect: Connect, sink: (line: string) => void, clock
         onClose(reason) {
           put({ ms: elapsedMs(), closed: reason })
           handlers.onClose(reason)
+        },
+        onAttached(memory) {
+          attached(memory)
+          if (handlers.onAttached) handlers.onAttached(memory)
+          else memory.close()
         },
       },
       signal,
@@ -86,9 +99,9 @@ export function parseTape(text: string): Tape {
   const entries: TapeEntry[] = []
   let closed: Tape['closed']
   lines.slice(1).forEach((line, index) => {
-    const { ms, direction, bytes, closed: reason } = parseLine(line, index + 2)
+    const { ms, direction, bytes, attached, closed: reason } = parseLine(line, index + 2)
     if (typeof ms === 'number' && typeof reason === 'string') closed = { ms, reason }
-    else entries.push(checkEntry(ms, direction, bytes, index + 2))
+    else entries.push({ ...checkEntry(ms, direction, bytes, index + 2), ...(attached === true ? { attached } : {}) })
   })
   return { name: header.name, startedAtMs: header.startedAtMs, entries, ...(closed ? { closed } : {}) }
 }
@@ -141,7 +154,7 @@ interface Player {
   flowing(): Promise<void>
   /** Resolves when these bytes have been written; at once when the mode does not ask for it. */
   written(bytes: Uint8Array): Promise<void>
-  deliver(bytes: Uint8Array): void
+  deliver(entry: TapeEntry): void
   end(reason: string): void
 }
 
@@ -160,7 +173,7 @@ async function play(tape: Tape, clock: Clock, speed: number, player: Player): Pr
       await until(entry.ms)
       await player.flowing()
       if (player.stop.aborted) return
-      player.deliver(entry.bytes)
+      player.deliver(entry)
     }
     if (tape.closed) await until(tape.closed.ms)
     player.end(tape.closed?.reason ?? 'the tape is over')
@@ -208,7 +221,10 @@ function createPlayer(tape: Tape, handlers: WireHandlers, matched: boolean): Pla
         match()
       })
     },
-    deliver: (bytes) => handlers.onBytes(bytes),
+    deliver(entry) {
+      if (entry.attached) handlers.onAttached?.(recordedMemory(entry.bytes))
+      else handlers.onBytes(entry.bytes)
+    },
     end,
     wire: {
       name: `tape of ${tape.name}`,
@@ -234,6 +250,10 @@ function createPlayer(tape: Tape, handlers: WireHandlers, matched: boolean): Pla
   }
 }
 
+function recordedMemory(bytes: Uint8Array): AttachedMemory {
+  return { sizeBytes: bytes.length, read: (count) => bytes.slice(0, count), close: () => undefined }
+}
+
 function preview(bytes: Uint8Array, most = 60): string {
   const text = Buffer.from(bytes.subarray(0, most)).toString('latin1').replaceAll(/\s+/g, ' ')
   return JSON.stringify(bytes.length > most ? `${text}…` : text)
@@ -241,10 +261,23 @@ function preview(bytes: Uint8Array, most = 60): string {
 
 /** One line per entry for people: time in seconds, direction, size, the first bytes. */
 export function* describeTape(tape: Tape): Iterable<string> {
-  yield `${tape.name}, recorded ${new Date(tape.startedAtMs).toISOString()}, ${tape.entries.length} entries`
-  for (const { ms, direction, bytes } of tape.entries) {
+  yield describeHeader(tape)
+  for (const { ms, direction, bytes, attached } of tape.entries) {
     const arrow = direction === 'in' ? '<' : '>'
-    yield `${(ms / 1000).toFixed(3).padStart(9)} s ${arrow} ${String(bytes.length).padStart(8)} bytes  ${preview(bytes, 80)}`
+    const what = attached ? 'memory' : preview(bytes, 80)
+    yield `${seconds(ms)} ${arrow} ${String(bytes.length).padStart(8)} bytes  ${what}`
   }
-  if (tape.closed) yield `${(tape.closed.ms / 1000).toFixed(3).padStart(9)} s closed: ${tape.closed.reason}`
+  if (tape.closed) yield `${seconds(tape.closed.ms)} closed: ${tape.closed.reason}`
+}
+
+export function describeHeader(tape: Tape): string {
+  const sum = (direction: TapeDirection): number =>
+    tape.entries.reduce((bytes, entry) => bytes + (entry.direction === direction ? entry.bytes.length : 0), 0)
+  const when = new Date(tape.startedAtMs).toISOString()
+  return `${tape.name}, recorded ${when}, ${tape.entries.length} entries, ${sum('in')} bytes in, ${sum('out')} bytes out`
+}
+
+/** A time column. */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(3).padStart(9)} s`
 }
