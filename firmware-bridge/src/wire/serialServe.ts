@@ -57,21 +57,21 @@ export async function servePty(accept: Accept, clock: Clock): Promise<ServedPort
   })
   const deadline = clock.monotonic() + readyMs
   while (!existsSync(path) && ended === undefined && clock.monotonic() < deadline) await clock.sleep(pollMs)
-  const end = (): void => {
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const end = async (): Promise<void> => {
     child.kill('SIGKILL')
+    await gone
     rmSync(folder, { recursive: true, force: true })
   }
   if (!existsSync(path)) {
-    end()
+    await end()
     throw new NightjarError('wire/connect', `no pseudo-terminal: ${ended ?? 'socat was not ready in time'}`)
   }
   accept((handlers) => pipeWire(child, `pty ${path}`, handlers))
   return {
     path,
     unplug: () => void child.kill('SIGKILL'),
-    async [Symbol.asyncDispose]() {
-      end()
-    },
+    [Symbol.asyncDispose]: end,
   }
 }
 
