@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { eventBodies } from '../appliance/src/contract/events.ts'
-import { apiReference, brokenLinks, describeSchema, eventList, settingsReference, staleDocuments } from './docs.ts'
+import {
+  apiReference,
+  brokenLinks,
+  describeSchema,
+  deviceMatrix,
+  eventList,
+  settingsReference,
+  staleDocuments,
+} from './docs.ts'
 
 describe('the generated documents', () => {
   it('name every event and every field of the contract', () => {
@@ -20,6 +28,12 @@ describe('the generated documents', () => {
 
   it('say what each setting takes and what holds until it is set', () => {
     expect(settingsReference()).toContain('| `site.latitudeDeg` | number, ≥ -90, ≤ 90 | `28.76` |')
+  })
+
+  it('say what each device can do over each protocol', async () => {
+    const text = await deviceMatrix()
+    expect(text).toContain('## filter wheel')
+    expect(text).toMatch(/\| move to \|.*●/)
   })
 
   it('are named when they are missing', async () => {

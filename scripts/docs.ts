@@ -6,6 +6,7 @@ import { defaultSettings, Settings } from '../appliance/src/contract/config.ts'
 import { eventBodies, journey } from '../appliance/src/contract/events.ts'
 import { buildApp } from '../appliance/src/server/server.ts'
 import { openTestDaemon } from '../appliance/src/server/testing/observatory.ts'
+import { driverCards, matrixText } from '../firmware-bridge/src/devices/matrix.ts'
 
 /**
  * Documents made from the contract and the routes. `node scripts/docs.ts` writes them, `--check` names those that are
@@ -170,12 +171,26 @@ function responseOf({ responses = {} }: Operation): string {
   return schema?.properties ? `{ ${Object.keys(schema.properties).join(', ')} }` : ''
 }
 
+/** docs/devices.md */
+export async function deviceMatrix(): Promise<string> {
+  return `# Devices
+
+${generated} the cards of the drivers in \`firmware-bridge/src/devices\`.
+
+What each kind of device can do, by the protocol that it is reached over. A ● is what the driver can do with a device that
+can; what a very device has told it can do is asked at run time. The capabilities of the INDI drivers are those that the
+conformance suite has driven on our simulators and, where Debian has one, on the real driver.
+
+${matrixText(await driverCards())}`
+}
+
 /** Path → what it should hold. */
 export async function documents(): Promise<Map<string, string>> {
   return new Map([
     ['docs/events.md', eventList()],
     ['docs/settings.md', settingsReference()],
     ['docs/api.md', await apiReference()],
+    ['docs/devices.md', await deviceMatrix()],
   ])
 }
 
