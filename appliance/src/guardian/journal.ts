@@ -21,12 +21,14 @@ export interface GuardianJournal extends AsyncDisposable {
   readonly lost: number
 }
 
-export const journalLimits = {
+export interface JournalLimits {
   /** At this size the file becomes `<name>.1`, and the one before that goes. */
-  fileBytes: 1024 * 1024,
+  readonly fileBytes: number
   /** So many entries wait for a slow disk; more are lost, and counted. */
-  waiting: 500,
-} as const
+  readonly waiting: number
+}
+
+export const journalLimits: JournalLimits = { fileBytes: 1024 * 1024, waiting: 500 }
 
 export function openGuardianJournal(path: string, clock: Clock, limits = journalLimits): GuardianJournal {
   let waiting: string[] = []
