@@ -265,6 +265,53 @@ describe('the first LX200, which has no name and speaks in tenths of a minute', 
   })
 })
 
+describe('a mount that starts anew when its port is opened', () => {
+  it('is waited for on the same wire, and known by its name', async () => {
+    const one = rig()
+    one.simulator.trouble({ silent: true })
+    void one.clock.sleep(3_300).then(() => one.simulator.trouble({}))
+    await play(one, async () => {
+      expect(one.clock.monotonic()).toBeLessThan(6_500)
+      expect(one.wires).toHaveLength(1)
+      expect(one.mount.product()).toBe('On-Step 4.24i')
+    })
+  })
+})
+
+describe('a million bytes of noise instead of answers', () => {
+  it('show no place, hold no memory, and end with the noise', async () => {
+    const random = createRandom('noise')
+    const clock = new VirtualClock(startMs)
+    const simulator = createLx200MountSimulator({ clock, random, dialect: 'onstep', site })
+    let noise = 0
+    const connect: Connect = memoryConnect((open) => {
+      if (noise >= 1_000_000) return simulator.accept(open)
+      const wire = open({
+        onBytes() {
+          const bytes = Buffer.from(Array.from({ length: 1 + random.integer(4_000) }, () => random.integer(256)))
+          noise += bytes.length
+          void wire.write(bytes).catch(() => undefined)
+        },
+        onClose: () => undefined,
+      })
+    })
+    const mount = createLx200Mount(connect, { clock, random: createRandom('mount'), site })
+    await clock.run(
+      (async () => {
+        let connected = 0
+        while (noise < 1_000_000) {
+          await clock.sleep(100)
+          if (mount.state().connected) connected++
+        }
+        expect(connected).toBe(0)
+        while (!mount.state().connected && clock.monotonic() < 86_400_000) await clock.sleep(100)
+        expect(mount.state().connected).toBe(true)
+        await mount[Symbol.asyncDispose]()
+      })(),
+    )
+  })
+})
+
 describe('a mount with a bad cable', () => {
   it('is asked again when answers are garbled or cut short, and never shows a wrong place', async () => {
     const one = rig()

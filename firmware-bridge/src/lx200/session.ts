@@ -176,15 +176,24 @@ class Session implements Lx200Session {
   }
 
   async #greet(): Promise<Outcome> {
-    this.dialect = 'classic'
     this.coordinates = 'high'
-    const product = await this.#askOnce('productName')
-    this.product = product ?? ''
-    if (/on-?step/i.test(this.product)) this.dialect = 'onstep'
-    this.firmware = product === undefined ? '' : ((await this.#askOnce('firmwareNumber')) ?? '')
+    if (!(await this.#findName())) {
+      const answers = await this.#text({ type: 'query', what: 'rightAscension' })
+      if (!answers.ok) return failure(answers.reason)
+      // It answers now: it may have been starting when it was asked for its name.
+      await this.#findName()
+    }
     const precision = await this.#findPrecision()
     if (!precision.ok) return precision
     return (await this.#options.onReady?.(this)) ?? done
+  }
+
+  async #findName(): Promise<boolean> {
+    const product = await this.#askOnce('productName')
+    this.product = product ?? ''
+    this.dialect = /on-?step/i.test(this.product) ? 'onstep' : 'classic'
+    this.firmware = product === undefined ? '' : ((await this.#askOnce('firmwareNumber')) ?? '')
+    return product !== undefined
   }
 
   /** The first LX200 has no name and says nothing when asked for it. */

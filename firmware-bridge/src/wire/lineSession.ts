@@ -39,9 +39,18 @@ export interface LineTiming {
   readonly mostQuietMs: number
   /** So many unanswered questions in a row, with not a byte between, close the wire. */
   readonly mostSilent: number
+  /** A board that starts anew when its port is opened (DTR resets an Arduino) is greeted again for so long. */
+  readonly bootMs: number
 }
 
-export const lineTiming: LineTiming = { pollMs: 400, answerMs: 550, quietMs: 60, mostQuietMs: 500, mostSilent: 2 }
+export const lineTiming: LineTiming = {
+  pollMs: 400,
+  answerMs: 550,
+  quietMs: 60,
+  mostQuietMs: 500,
+  mostSilent: 2,
+  bootMs: 6_000,
+}
 
 /** More questions than this wait for nobody. */
 const mostWaiting = 64
@@ -171,7 +180,7 @@ class Session implements LineSession {
   }
 
   async #live(wire: Wire, life: AbortController): Promise<void> {
-    const greeted = await this.#options.greet(this)
+    const greeted = await this.#greet(life)
     if (life.signal.aborted) return
     if (!greeted.ok) {
       this.#lose(greeted.reason)
@@ -180,6 +189,15 @@ class Session implements LineSession {
     this.#ready = true
     while (!life.signal.aborted) {
       await this.#options.poll(this)
+      await this.#clock.sleep(this.#timing.pollMs, life.signal).catch(() => undefined)
+    }
+  }
+
+  async #greet(life: AbortController): Promise<{ readonly ok: true } | Failure> {
+    const deadline = this.#clock.monotonic() + this.#timing.bootMs
+    for (;;) {
+      const greeted = await this.#options.greet(this)
+      if (greeted.ok || life.signal.aborted || this.#clock.monotonic() >= deadline) return greeted
       await this.#clock.sleep(this.#timing.pollMs, life.signal).catch(() => undefined)
     }
   }
@@ -213,7 +231,7 @@ class Session implements LineSession {
 
   /** A silent device is cut off, so that it is connected anew. */
   #count(wire: Wire, askedAt: number): void {
-    if (this.#heardAt >= askedAt) return
+    if (!this.#ready || this.#heardAt >= askedAt) return
     this.#silent++
     if (this.#silent < this.#timing.mostSilent) return
     this.#lose(`${wire.name} does not answer`)

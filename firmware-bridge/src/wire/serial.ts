@@ -21,7 +21,8 @@ export function connectSerial({ path: address, baudRate, list = listPorts }: Ser
   return async (handlers, signal) => {
     const path = await resolvePort(address, list)
     const { SerialPort } = await import('serialport')
-    const port = new SerialPort({ path, baudRate, autoOpen: false })
+    // DTR stays up when the port is closed: the next opening does not reset an Arduino in the middle of a motion.
+    const port = new SerialPort({ path, baudRate, autoOpen: false, hupcl: false })
     await new Promise<void>((resolve, reject) => {
       port.open((error) => {
         if (error) reject(new NightjarError('wire/connect', `${name}: ${advice(error.message)}`, { cause: error }))
