@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRandom } from '../random.ts'
-import { settingRules } from '../simulators/safetyControllerAnswers.ts'
-import { createLineReader, encodeLine } from './codec.ts'
-import { settingNames } from './commands.ts'
+import { encodeLine } from './codec.ts'
 import { type FirmwareBench, openedBench, openFirmwareBench } from './firmwareBench.ts'
 import { buildHost, type FirmwareBuild, firmwarePackages, missingForFirmware, openFirmwareBuild } from './simavr.ts'
 
@@ -295,70 +292,6 @@ describe.skipIf(missing.length > 0)('the firmware in simavr', () => {
     expect(await bench.ask('HELLO 1')).toBe('= HELLO 1 1.0.0 watchdog defaults')
   })
 
-  it('keeps its settings in two copies, repairs one from the other, and falls back to the defaults', async () => {
-    await using bench = await opened()
-    await bench.ask('SET heartbeat-s 20')
-    await bench.ask('SET wet-s 90')
-    const written = await bench.chip.ask('EEPROM')
-    expect(written.slice(0, 50)).toBe(written.slice(128, 178))
-    const wake = async (): Promise<string> => {
-      bench.chip.tell('RESET power')
-      await bench.run(300)
-      return bench.ask('HELLO 1')
-    }
-    expect(await wake()).toBe('= HELLO 1 1.0.0 power first')
-    bench.chip.tell('STORE 5 255')
-    expect(await wake()).toBe('= HELLO 1 1.0.0 power second')
-    expect(await bench.ask('GET heartbeat-s')).toBe('= GET heartbeat-s 20 5 30 30')
-    expect(await bench.chip.ask('EEPROM')).toBe(written)
-    bench.chip.tell('STORE 70 1')
-    expect(await wake()).toBe('= HELLO 1 1.0.0 power first')
-    expect(await bench.chip.ask('EEPROM')).toBe(written)
-    bench.chip.tell('STORE 20 7')
-    bench.chip.tell('STORE 80 7')
-    expect(await wake()).toBe('= HELLO 1 1.0.0 power defaults')
-    expect(await bench.ask('GET heartbeat-s')).toBe('= GET heartbeat-s 30 5 30 30')
-    expect(await bench.ask('GET wet-s')).toBe('= GET wet-s 0 0 600 0')
-  })
-
-  it('loses no more than the change when the power goes at any byte of writing the settings', async () => {
-    await using bench = await opened()
-    await bench.ask('SET hold-s 33')
-    const old = await bench.chip.ask('EEPROM')
-    await bench.ask('SET hold-s 44')
-    const changed = await bench.chip.ask('EEPROM')
-    const byte = (hex: string, at: number): number => Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16)
-    const differing = Array.from({ length: 128 }, (_, at) => at).filter((at) => byte(old, at) !== byte(changed, at))
-    expect(differing.length).toBeGreaterThan(4)
-    for (let done = 0; done <= differing.length; done++) {
-      for (const [index, at] of differing.entries()) {
-        // The byte that was being written is garbled.
-        const value = index < done ? byte(changed, at) : index === done ? 0xa5 : byte(old, at)
-        bench.chip.tell(`STORE ${at} ${value}`)
-      }
-      bench.chip.tell('RESET power')
-      await bench.run(400)
-      expect(await bench.ask('HELLO 1')).not.toContain('defaults')
-      const told = await bench.ask('GET hold-s')
-      expect(told).toMatch(/^= GET hold-s (33|44) /)
-    }
-  })
-
-  it('has the settings, ranges and defaults that the simulator has, and refuses what is out of range', async () => {
-    await using bench = await opened()
-    for (const name of settingNames) {
-      const [usual, least, most] = settingRules[name]
-      expect(await bench.ask(`GET ${name}`)).toBe(`= GET ${name} ${usual} ${least} ${most} ${usual}`)
-      expect(await bench.ask(`SET ${name} ${most + 1}`)).toBe(`? SET ${name} range`.replace(` ${name}`, ''))
-    }
-    expect(await bench.ask('SET heartbeat-s 31')).toBe('? SET range')
-    expect(await bench.ask('SET heartbeat-s 65536')).toBe('? SET arguments')
-    expect(await bench.ask('SET speed 1')).toBe('? SET name')
-    expect(await bench.ask('CLOSE')).toBe('= CLOSE')
-    await bench.run(100)
-    expect(await bench.ask('SET hold-s 1')).toBe('? SET moving')
-  })
-
   it('holds automatic closing for a minute after STOP, and a second STOP does not make it longer', async () => {
     await using bench = await opened()
     bench.chip.tell('PIN D2 1')
@@ -383,82 +316,4 @@ describe.skipIf(missing.length > 0)('the firmware in simavr', () => {
     expect(Math.abs(inside! - 8192)).toBeLessThan(32)
     expect(Math.abs(humidity! - 12_779.5)).toBeLessThan(32)
   })
-
-  it('does not change a thing for a million bytes of noise and garbled commands', async () => {
-    await using bench = await fresh()
-    bench.chip.tell('ROOF 2000 0')
-    await bench.run(2_100)
-    await bench.ask('HELLO 1')
-    await bench.ask('HEART')
-    await bench.ask('DEW 1 0')
-    await bench.ask('SET hold-s 61')
-    const settings = await bench.chip.ask('EEPROM')
-    const reader = createLineReader(48)
-    let sent = 0
-    let right = 0
-    const random = createRandom('firmware fuzz')
-    while (sent < 1_000_000) {
-      const chunk = Buffer.concat(Array.from({ length: 100 }, () => noise(random)))
-      right += reader.push(chunk).length
-      sent += chunk.length
-      // Not awaited before time goes on: the pseudo-terminal holds 4 kB.
-      const written = bench.wire.write(chunk)
-      // The simulated line takes 0.2875 ms a byte.
-      await bench.run(chunk.length * 0.288)
-      await Promise.all([written, bench.run(1)])
-    }
-    await bench.run(1_000)
-    console.log(`fuzz: ${sent} bytes, ${reader.bad} bad lines, ${right} lines with a right CRC by chance`)
-    expect(bench.chip.motor).toEqual([])
-    expect(bench.chip.resetsMs).toEqual([])
-    expect(await bench.chip.ask('EEPROM')).toBe(settings)
-    expect(await bench.chip.ask('PWM')).toBe('a1 0 0')
-    await bench.wire.write(Buffer.from('\n'))
-    const report = await state(bench)
-    expect(report.slice(0, 5)).toEqual(['closed', 'still', 'none', 'none', '04'])
-    // Nothing of it was taken for a heartbeat.
-    expect(report[6]).toBe('30')
-    // It dropped the lines that ours drops, and so heard every byte; the last line may have been half one.
-    expect(Number(report[14]) - reader.bad).toBeGreaterThanOrEqual(0)
-    expect(Number(report[14]) - reader.bad).toBeLessThanOrEqual(1)
-    expect(await bench.ask('GET hold-s')).toBe('= GET hold-s 61 0 300 60')
-  })
 })
-
-const commands = [
-  'OPEN',
-  'CLOSE',
-  'STOP',
-  'CLEAR',
-  'HEART',
-  'STATE',
-  'DEW 1 99',
-  'SET hold-s 1',
-  'SET wet-s 9',
-  'GET wet-s',
-]
-
-/** A right command with one to four bytes changed, dropped or doubled; or plain noise. */
-function noise(random: ReturnType<typeof createRandom>): Buffer {
-  if (random.integer(8) === 0) {
-    return Buffer.from(Array.from({ length: 1 + random.integer(80) }, () => random.integer(256)))
-  }
-  const sequence = random.integer(256).toString(16).toUpperCase().padStart(2, '0')
-  const right = Buffer.from(encodeLine(`@${sequence} ${commands[random.integer(commands.length)]}`))
-  for (;;) {
-    const wrong = garbled([...right], random)
-    // Changes that undo one another, and carriage returns, which the firmware passes over, leave a right command.
-    if (!right.equals(Buffer.from(wrong.filter((byte) => byte !== 13)))) return Buffer.from(wrong)
-  }
-}
-
-function garbled(bytes: number[], random: ReturnType<typeof createRandom>): number[] {
-  for (let n = 1 + random.integer(4); n > 0; n--) {
-    const at = random.integer(bytes.length - 1)
-    const how = random.integer(3)
-    if (how === 0) bytes[at] = (bytes[at]! + 1 + random.integer(255)) & 0xff
-    else if (how === 1) bytes.splice(at, 1)
-    else bytes.splice(at, 0, bytes[at]!)
-  }
-  return bytes
-}

@@ -123,6 +123,23 @@ describe.skipIf(missing.length > 0)('our client and the firmware, over a serial 
     expect(site.controller.roof.state().position).toBe('unknown')
   })
 
+  it('work in real time, where a heartbeat takes no retry', async () => {
+    await using chip = await startSimavr(host, elf)
+    chip.free(1)
+    const connect = connectSerial({ path: chip.path, baudRate: 38_400 })
+    await using controller = createSafetyController(connect, { clock: systemClock, random: createRandom('real time') })
+    for (let n = 0; n < 500 && !controller.safety.state().connected; n++) await systemClock.sleep(10)
+    const times: number[] = []
+    for (let n = 0; n < 10; n++) {
+      const startMs = systemClock.monotonic()
+      expect(await controller.safety.heartbeat()).toEqual({ ok: true })
+      times.push(systemClock.monotonic() - startMs)
+    }
+    times.sort((a, b) => a - b)
+    console.log(`heartbeat in real time: median ${times[5]?.toFixed(1)} ms, longest ${times[9]?.toFixed(1)} ms`)
+    expect(times[9]).toBeLessThan(600)
+  })
+
   it('part with clear words when the firmware is of another release', async () => {
     const other = await build.chip('other.elf', ['PROTOCOL_VERSION=2'])
     await using site = await openSite(host, other)

@@ -77,6 +77,8 @@ export interface Simavr extends AsyncDisposable {
   readonly resetsMs: readonly number[]
   /** Lets the chip run; resolves with its time, ms. */
   run(ms: number): Promise<number>
+  /** Lets the chip go on by itself, so many times as fast as real time; 0 stops it. */
+  free(factor: number): void
   /** A control line of host.c. */
   tell(line: string): void
   /** A control line that prints one line, and that line without its first word. */
@@ -128,6 +130,7 @@ export async function startSimavr(host: string, elf: string): Promise<Simavr> {
       tell(`RUN ${ms}`)
       return Number(await answerOf('DONE'))
     },
+    free: (factor) => tell(`FREE ${factor}`),
     ask(line) {
       tell(line)
       return answerOf(line)

@@ -34,6 +34,8 @@ const firmware = '1.0.0'
 export interface ControllerMemory {
   readonly protocol: number
   identity: readonly string[]
+  /** The EEPROM has been written. */
+  stored: boolean
   settings: Record<SettingName, number>
   limits: RoofLimits
   roof: RoofMachine
@@ -53,17 +55,24 @@ export interface ControllerMemory {
 
 export function startMemory(protocol: number, changes: Partial<Record<SettingName, number>>): ControllerMemory {
   const usual = Object.fromEntries(settingNames.map((name) => [name, settingRules[name][0]]))
-  return freshMemory(protocol, { ...usual, ...changes } as Record<SettingName, number>, 'power')
+  const stored = Object.keys(changes).length > 0
+  return freshMemory(protocol, { ...usual, ...changes } as Record<SettingName, number>, 'power', stored)
 }
 
 /** As the chip wakes up: only the EEPROM's settings are kept. */
 export const memoryAfterReset = (memory: ControllerMemory, cause: ResetCause): ControllerMemory =>
-  freshMemory(memory.protocol, memory.settings, cause)
+  freshMemory(memory.protocol, memory.settings, cause, memory.stored)
 
-function freshMemory(protocol: number, settings: Record<SettingName, number>, cause: ResetCause): ControllerMemory {
+function freshMemory(
+  protocol: number,
+  settings: Record<SettingName, number>,
+  cause: ResetCause,
+  stored: boolean,
+): ControllerMemory {
   return {
     protocol,
-    identity: [String(protocol), firmware, cause, 'first'],
+    identity: [String(protocol), firmware, cause, stored ? 'first' : 'defaults'],
+    stored,
     settings,
     limits: limitsOf(settings),
     roof: startRoof(settleSteps),
@@ -236,6 +245,7 @@ function answerSet(memory: ControllerMemory, words: readonly string[]): Words {
   if (memory.roof.motor !== 'still') return refused('moving')
   memory.settings = { ...memory.settings, [name]: value }
   memory.limits = limitsOf(memory.settings)
+  memory.stored = true
   return tellSetting(memory, name)
 }
 
