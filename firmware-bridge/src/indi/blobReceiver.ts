@@ -151,9 +151,11 @@ export function createBlobReceiver(limits: BlobLimits, fault: (code: string, pro
       }
     },
     attach(memory) {
-      if (attachments.length < limits.attachments) return void attachments.push(memory)
+      const waitingBytes = attachments.reduce((sum, each) => sum + each.sizeBytes, memory.sizeBytes)
+      const fits = waitingBytes <= limits.blobBytes + limits.blobSlackBytes
+      if (fits && attachments.length < limits.attachments) return void attachments.push(memory)
       memory.close()
-      fault('indi/too-many-attachments', `more than ${limits.attachments} attachments wait for their BLOBs`)
+      fault('indi/too-many-attachments', `${attachments.length + 1} attachments wait for their BLOBs`)
     },
     close() {
       for (const memory of attachments.splice(0)) memory.close()

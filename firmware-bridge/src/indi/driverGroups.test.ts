@@ -80,7 +80,7 @@ describe.skipIf(missing.length > 0)('driver groups of Debian’s indiserver', ()
       await startDriverGroups(
         [
           { name: 'mount', drivers: [{ program: 'indi_simulator_telescope' }] },
-          { name: 'camera', drivers: [{ program: 'indi_simulator_ccd' }] },
+          { name: 'camera', drivers: [{ program: 'indi_simulator_ccd' }], blobs: 'attached' },
         ],
         { clock, random: createRandom(1), onEvent: (event) => void events.push(event) },
       ),

@@ -24,9 +24,11 @@ import {
 } from './indiserver.ts'
 import { findProperty, findText } from './properties.ts'
 
-export interface DriverGroupPlan extends Pick<IndiserverOptions, 'env' | 'path' | 'homeFolder' | 'blobs'> {
+export interface DriverGroupPlan extends Pick<IndiserverOptions, 'env' | 'path' | 'homeFolder'> {
   /** `mount`, `camera`, `roof`. */
   readonly name: string
+  /** `tcp` by default; `attached` is worth its thread where large frames come. */
+  readonly blobs?: 'attached' | 'tcp'
   readonly drivers: readonly DriverPlan[]
 }
 
@@ -293,6 +295,7 @@ class Group {
     const { drivers, name: _, ...options } = this.#plan
     const { clock, onEvent, restart } = this.#options
     this.server = await startIndiserver({
+      blobs: 'tcp',
       ...options,
       ...(restart ? { restart } : {}),
       clock,

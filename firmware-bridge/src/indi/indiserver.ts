@@ -25,6 +25,7 @@ import { NightjarError } from '../errors.ts'
 import { done, failure, type Outcome } from '../outcome.ts'
 import { connectHandedOver } from '../wire/attached.ts'
 import { connectTcp } from '../wire/tcp.ts'
+import { canReceiveDescriptors } from '../wire/unixSocket.ts'
 import type { Connect } from '../wire/wire.ts'
 
 export interface IndiserverOptions {
@@ -37,8 +38,8 @@ export interface IndiserverOptions {
   /** Where drivers save their settings; by default a fresh folder, so that no run inherits from another. */
   readonly homeFolder?: string
   /**
-   * `attached` (default): straight to the server, BLOBs as shared memory. `tcp`: through the relay, BLOBs as base64, for
-   * machines on which memory cannot be handed over.
+   * `attached` (default where it works): straight to the server, BLOBs as shared memory; it costs a thread of some 25 MB.
+   * `tcp`: through the relay, BLOBs as base64.
    */
   readonly blobs?: 'attached' | 'tcp'
   readonly restart?: Partial<RestartLimits>
@@ -111,6 +112,7 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
   const unixName = 'nightjar'
   const limits = ['-m', `${clientQueueMegabytes}`, '-r', `${driverRestarts}`]
   const command = ['indiserver', ...limits, '-f', fifo, '-u', unixName, ...options.drivers]
+  const isAttached = options.blobs !== 'tcp' && canReceiveDescriptors()
   const restart: RestartLimits = { ...restartLimits, ...options.restart }
   makeFifo(fifo)
   const child = spawn(
@@ -146,7 +148,7 @@ export async function startIndiserver(options: IndiserverOptions): Promise<Indis
   }
   return {
     socketPath,
-    connect: options.blobs === 'tcp' ? connectTcp({ path: socketPath }) : connectHandedOver(brokerPath),
+    connect: isAttached ? connectHandedOver(brokerPath) : connectTcp({ path: socketPath }),
     processGroup: child.pid!,
     ended,
     log: () => lines,

@@ -55,7 +55,11 @@ const listener = net.createServer((near) => {
 })
 listener.listen(socketPath)
 
-const broker = new Worker(new URL('./indiserverBroker.ts', import.meta.url), { workerData: { brokerPath, unixName } })
+const broker = new Worker(new URL('./indiserverBroker.ts', import.meta.url), {
+  workerData: { brokerPath, unixName },
+  // Its descriptors come from the C library.
+  trackUnmanagedFds: false,
+})
 broker.on('error', (error) => process.stderr.write(`no BLOBs as shared memory: ${error.message}\n`))
 
 /** Says when the server takes connections; `alive` ends it when that server has died before. */

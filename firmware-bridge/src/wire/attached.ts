@@ -3,7 +3,7 @@
  * shared memory beside the XML, with no base64 and no copy through the socket. A thread of its own waits on the socket,
  * because Node's `net` reads past descriptors and loses them.
  */
-import { closeSync, fstatSync, readSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import net from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { NightjarError } from '../errors.ts'
@@ -65,7 +65,11 @@ function startReader(descriptor: number, fromBroker: boolean): Reader {
   const freeSlots = new Int32Array(free)
   freeSlots[0] = slotCount
   const data: ReaderData = { descriptor, fromBroker, slots, slotBytes, free }
-  const worker = new Worker(new URL('./attachedReader.ts', import.meta.url), { workerData: data })
+  const worker = new Worker(new URL('./attachedReader.ts', import.meta.url), {
+    workerData: data,
+    // Its descriptors come from the C library.
+    trackUnmanagedFds: false,
+  })
   const first = Promise.withResolvers<ReaderMessage>()
   const reader: Reader = { worker, slots, freeSlots, waiting: [], first: first.promise, onMessage: () => undefined }
   worker.on('message', (message: ReaderMessage) => {
@@ -107,15 +111,11 @@ function attachedWire(socket: number, name: string, reader: Reader, handlers: Wi
   const deliver = (message: ReaderMessage): void => {
     if ('socket' in message) return
     if ('ended' in message) return end(message.ended ?? 'the far side closed the wire')
-    for (const descriptor of message.descriptors) hand(descriptor)
+    if (reason === undefined) {
+      for (const memory of message.memories) handlers.onAttached?.(attachedMemory(memory))
+    }
     if (reason === undefined) handlers.onBytes(Buffer.from(slots, message.slot * slotBytes, message.bytes))
     giveBack(1)
-  }
-
-  const hand = (descriptor: number): void => {
-    const memory = attachedMemory(descriptor)
-    if (reason === undefined && handlers.onAttached) handlers.onAttached(memory)
-    else memory.close()
   }
 
   const flow = (): void => {
@@ -174,31 +174,13 @@ function attachedWire(socket: number, name: string, reader: Reader, handlers: Wi
   }
 }
 
-/**
- * The memory behind a descriptor. It is read, not mapped: the other process may make it smaller at any time, which a read
- * answers with fewer bytes and a mapping with the death of this process.
- */
-export function attachedMemory(descriptor: number): AttachedMemory {
-  const status = fstatSync(descriptor)
-  let open = true
+function attachedMemory(memory: ArrayBuffer): AttachedMemory {
+  let bytes: Uint8Array | undefined = new Uint8Array(memory)
   return {
-    // A pipe or a device could make the read wait for ever.
-    sizeBytes: status.isFile() ? status.size : 0,
-    read(bytes) {
-      if (!open || !status.isFile()) throw new NightjarError('wire/attached', 'what was attached is not memory')
-      const into = Buffer.allocUnsafeSlow(Math.min(bytes, status.size))
-      let at = 0
-      while (at < into.length) {
-        const got = readSync(descriptor, into, at, into.length - at, at)
-        if (got === 0) break
-        at += got
-      }
-      return into.subarray(0, at)
-    },
+    sizeBytes: memory.byteLength,
+    read: (count) => bytes?.subarray(0, count) ?? new Uint8Array(0),
     close() {
-      if (!open) return
-      open = false
-      closeSync(descriptor)
+      bytes = undefined
     },
   }
 }

@@ -3,7 +3,7 @@
  * the C library are made through koffi, which is loaded at the first use only. Structures are those of 64-bit Linux
  * (`struct msghdr`, `struct iovec`, `struct cmsghdr`), the same on x86-64 and arm64.
  */
-import { closeSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { NightjarError } from '../errors.ts'
@@ -201,4 +201,38 @@ export function sendWithDescriptors(socket: number, bytes: Uint8Array, descripto
   const sent = libc().sendmsg(socket, header, MSG_NOSIGNAL)
   void vector
   return sent === bytes.length
+}
+
+/**
+ * What the memory behind a descriptor holds, copied, and the descriptor closed; empty when it is no memory (a pipe or a
+ * device could make the read wait for ever) or more than `mostBytes`. It is read, not mapped: the other process may make
+ * it smaller at any time, which a read answers with fewer bytes and a mapping with the death of this process.
+ */
+export function takeMemory(descriptor: number, mostBytes: number): ArrayBuffer {
+  try {
+    const status = fstatSync(descriptor)
+    if (!status.isFile() || status.size > mostBytes) return new ArrayBuffer(0)
+    const into = new ArrayBuffer(status.size)
+    const bytes = new Uint8Array(into)
+    let at = 0
+    while (at < bytes.length) {
+      const got = readSync(descriptor, bytes, at, bytes.length - at, at)
+      if (got === 0) break
+      at += got
+    }
+    return at === bytes.length ? into : into.slice(0, at)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Whether descriptors can be received here: 64-bit Linux, with the native module in place. */
+export function canReceiveDescriptors(): boolean {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return false
+  try {
+    libc()
+    return true
+  } catch {
+    return false
+  }
 }

@@ -24,7 +24,7 @@ export interface WireHandlers {
 export interface AttachedMemory {
   /** What the other process has reserved; what it holds may be less. */
   readonly sizeBytes: number
-  /** The first `bytes` bytes, copied; fewer when there are no more. */
+  /** The first `bytes` bytes, which stay as they are; fewer when there are no more. Empty after `close`. */
   read(bytes: number): Uint8Array
   /** Idempotent. */
   close(): void
