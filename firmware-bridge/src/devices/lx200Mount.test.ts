@@ -80,6 +80,15 @@ describe.each(['onstep', 'classic'] as const)('an LX200 mount that speaks %s', (
       const pointing = one.simulator.pointing()
       expect(separationDeg(fromIcrs(state, one.clock.now()), pointing)).toBeLessThan(0.01)
       expect(state.source).toBe('LX200 memory')
+      const told = await one.mount.site()
+      expect(told).toMatchObject({ ok: true, latitudeDeg: 47.5, longitudeDeg: 19 })
+      one.simulator.knows.utcOffsetHours = 5
+      const moved = await one.mount.site()
+      for (const belief of [told, moved]) {
+        // The clock of the mount, not its local time: the same wherever its zone is.
+        expect(belief.ok && Math.abs(belief.utcMs - belief.atMs)).toBeLessThan(2_000)
+        expect(belief.ok && belief.utcMs).toBeGreaterThan(startMs)
+      }
     })
   })
 

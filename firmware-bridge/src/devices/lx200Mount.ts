@@ -11,7 +11,7 @@ import type { Connect } from '../wire/wire.ts'
 import { driverCard } from './device.ts'
 import { fromIcrs, separationDeg } from './epoch.ts'
 import type { Capability } from './kinds.ts'
-import { type Lx200Site, tellSite } from './lx200MountSite.ts'
+import { type Lx200Belief, type Lx200Site, readSite, tellSite } from './lx200MountSite.ts'
 import { because, Lx200Watch } from './lx200MountWatch.ts'
 import type { CustomRate, Direction, Mount, MountState, TrackRate } from './mount.ts'
 
@@ -57,6 +57,8 @@ export interface Lx200Mount extends Mount {
   trackKing(): Promise<Outcome>
   /** Place and time of now, told again. */
   setSite(site: Lx200Site): Promise<Outcome>
+  /** What it believes of place and time now. */
+  site(): Promise<Lx200Belief | Failure>
 }
 
 /** A slew that ends farther away than this has not arrived; finer centring is made on the sky. */
@@ -275,6 +277,10 @@ class Lx200 implements Lx200Mount {
 
   setSite(site: Lx200Site): Promise<Outcome> {
     return tellSite(this.#session, site, this.#clock)
+  }
+
+  site(): Promise<Lx200Belief | Failure> {
+    return readSite(this.#session, this.#clock)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -71,7 +71,11 @@ describe('an LX200 mount behind a network adapter', () => {
     const simulator = mountSimulator()
     const served = await serveTcp(simulator.accept)
     stack.push(served)
-    const mount = createLx200Mount(connectTcp(served), { clock, random: createRandom('mount'), site })
+    const mount = createLx200Mount(connectTcp(served), {
+      clock,
+      random: createRandom('mount'),
+      timing: { pollMs: 100 },
+    })
     stack.push(mount)
     await until(() => mount.state().connected)
     expect(mount.product()).toBe('On-Step 4.24i')

@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { VirtualClock } from '../clock.ts'
+import { systemClock, VirtualClock } from '../clock.ts'
 import { createRandom } from '../random.ts'
 import { createNmeaGpsSimulator, type NmeaSimulator } from '../simulators/nmeaGps.ts'
 import { memoryConnect } from '../wire/memory.ts'
+import { connectSerial } from '../wire/serial.ts'
+import { servePty } from '../wire/serialServe.ts'
 import { createNmeaGps, type NmeaGps } from './nmeaGps.ts'
 
 const place = { latitudeDeg: -33.87, longitudeDeg: 151.2089, elevationMetres: 58 }
@@ -68,4 +71,27 @@ describe('a GPS receiver that speaks NMEA', () => {
       await clock.sleep(35_000)
       expect(gps.state()).toMatchObject({ connected: true, fix: '3d' })
     }))
+})
+
+const hasSocat = spawnSync('socat', ['-V']).status === 0
+if (!hasSocat) console.log('skipped: pseudo-terminals need socat (apt-get install socat)')
+
+describe.skipIf(!hasSocat)('a GPS receiver on a serial port', () => {
+  it('is read, and lost within two seconds when it is unplugged', async () => {
+    const clock = systemClock
+    const until = async (condition: () => boolean): Promise<number> => {
+      const start = clock.monotonic()
+      while (!condition() && clock.monotonic() - start < 5_000) await clock.sleep(5)
+      expect(condition()).toBe(true)
+      return clock.monotonic() - start
+    }
+    await using simulator = createNmeaGpsSimulator({ clock, ...place })
+    await using port = await servePty(simulator.accept, clock)
+    const connect = connectSerial({ path: port.path, baudRate: 9600 })
+    await using gps = createNmeaGps(connect, { clock, random: createRandom('serial gps') })
+    await until(() => gps.state().fix === '3d')
+    port.unplug()
+    const seenMs = await until(() => !gps.state().connected)
+    expect(seenMs).toBeLessThan(2_000)
+  })
 })
