@@ -36,7 +36,12 @@ async function until(clock: VirtualClock, condition: () => boolean, timeoutMs = 
 describe('a Moonlite focuser', () => {
   it('tells where it stands and how cold it is, also below zero', () =>
     play(async ({ focuser, simulator, clock }) => {
-      expect(focuser.state()).toMatchObject({ positionSteps: 5_000, maxSteps: 20_000, temperatureC: -3.5, moving: false })
+      expect(focuser.state()).toMatchObject({
+        positionSteps: 5_000,
+        maxSteps: 20_000,
+        temperatureC: -3.5,
+        moving: false,
+      })
       expect(focuser.can()).toEqual(new Set(['moveTo', 'abort', 'temperature']))
       simulator.temperature(-200)
       await until(clock, () => focuser.state().temperatureC === undefined)

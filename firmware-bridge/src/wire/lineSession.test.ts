@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock, VirtualClock } from '../clock.ts'
-import { createRandom } from '../random.ts'
 import { createCommandReader } from '../lx200/codec.ts'
+import { createRandom } from '../random.ts'
 import { oneOf, toBytes, upTo } from './line.ts'
 import { createLineSession, type LineSession, type LineSessionOptions } from './lineSession.ts'
 import { memoryConnect } from './memory.ts'
@@ -70,7 +70,10 @@ describe('a session of questions and answers', () => {
 
   it('never keeps more questions than it has a limit for', async () => {
     const clock = new VirtualClock(0)
-    const one = session(device(() => undefined), clock)
+    const one = session(
+      device(() => undefined),
+      clock,
+    )
     await clock.run(
       (async () => {
         while (!one.ready) await clock.sleep(10)
@@ -88,7 +91,10 @@ describe('a session of questions and answers', () => {
   it('writes a stop past a question that is waited for', async () => {
     const clock = new VirtualClock(0)
     const heard: string[] = []
-    const one = session(device((_, what) => void heard.push(what)), clock)
+    const one = session(
+      device((_, what) => void heard.push(what)),
+      clock,
+    )
     await clock.run(
       (async () => {
         while (!one.ready) await clock.sleep(10)

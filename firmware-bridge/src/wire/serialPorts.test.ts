@@ -59,7 +59,9 @@ describe('a serial port is not found', () => {
   it('when it is not plugged in, with what is', () => {
     expect(findPort('usb:10c4:ea60', ports)).toMatchObject({
       ok: false,
-      reason: expect.stringContaining('usb:10c4:ea60 is not plugged in; there are /dev/ttyUSB0 = usb:0403:6001') as string,
+      reason: expect.stringContaining(
+        'usb:10c4:ea60 is not plugged in; there are /dev/ttyUSB0 = usb:0403:6001',
+      ) as string,
     })
     expect(findPort('usb:10c4:ea60', [])).toEqual({ ok: false, reason: 'usb:10c4:ea60 is not plugged in' })
   })
