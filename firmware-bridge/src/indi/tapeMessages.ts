@@ -1,6 +1,5 @@
 /** INDI tapes for people: one line a message, BLOBs by their size, what is broken as it was found. */
-import { describeHeader, seconds, type Tape, type TapeDirection } from '../wire/tape.ts'
-import type { AttachedMemory } from '../wire/wire.ts'
+import { describeHeader, recordedMemory, seconds, type Tape, type TapeDirection } from '../wire/tape.ts'
 import { createDecoder, type Decoder } from './decode.ts'
 import type { BlobValue, DefMessage, IndiMessage, NewMessage, SetMessage } from './messages.ts'
 
@@ -25,15 +24,11 @@ export function* describeIndiTape(tape: Tape): Iterable<string> {
   const decoders: Readonly<Record<TapeDirection, Decoder>> = { in: decoder(), out: decoder() }
   for (const entry of tape.entries) {
     found = []
-    if (entry.attached) decoders.in.attach(memoryOf(entry.bytes))
+    if (entry.attached !== undefined) decoders.in.attach(recordedMemory(entry.bytes, entry.attached))
     else decoders[entry.direction].feed(entry.bytes)
     for (const line of found) yield `${seconds(entry.ms)} ${entry.direction === 'in' ? '<' : '>'} ${line}`
   }
   if (tape.closed) yield `${seconds(tape.closed.ms)} closed: ${tape.closed.reason}`
-}
-
-function memoryOf(bytes: Uint8Array): AttachedMemory {
-  return { sizeBytes: bytes.length, read: (count) => bytes.subarray(0, count), close: () => undefined }
 }
 
 /** One message in one line: what happens, to which property, its state and values, and what is said with it. */

@@ -94,7 +94,7 @@ describe('a tape', () => {
   it('keeps memory that came beside the bytes, and hands it over again', async () => {
     const clock = new VirtualClock(0)
     const lines: string[] = []
-    const content = Buffer.from('a frame')
+    const content = Buffer.from('a frame\0\0')
     const closed: string[] = []
     const memory = (): AttachedMemory => ({
       sizeBytes: content.length,
@@ -125,7 +125,7 @@ describe('a tape', () => {
     await wire.close()
     await replayTape(parseTape(lines.join('\n')), clock)(listen)
     await clock.advance(10)
-    expect(heard).toEqual(['memory a frame', 'here', 'memory a frame', 'here'])
+    expect(heard).toEqual(['memory a frame\0\0', 'here', 'memory a frame\0\0', 'here'])
     await recordTape(device, () => undefined, clock)({ onBytes: () => undefined, onClose: () => undefined })
     await clock.advance(10)
     expect(closed).toEqual(['closed'])

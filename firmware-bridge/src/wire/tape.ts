@@ -14,8 +14,8 @@ export interface TapeEntry {
   /** `in`: from the device. `out`: to the device. */
   readonly direction: TapeDirection
   readonly bytes: Uint8Array
-  /** The bytes came as memory beside the wire, before those of the next entry. */
-  readonly attached?: true
+  /** The bytes came as memory of this size beside the wire, before those of the next entry; the zeros at its end are left out. */
+  readonly attached?: number
 }
 
 export interface Tape {
@@ -49,7 +49,7 @@ export function recordTape(connect: Connect, sink: (line: string) => void, clock
       put({ ms: elapsedMs(), direction, bytes: toBase64(bytes) })
     const attached = (memory: AttachedMemory): void => {
       const bytes = memory.read(Math.min(memory.sizeBytes, mostAttachedBytes))
-      put({ ms: elapsedMs(), direction: 'in', attached: true, bytes: toBase64(bytes) })
+      put({ ms: elapsedMs(), direction: 'in', attached: memory.sizeBytes, bytes: toBase64(withoutEndZeros(bytes)) })
     }
     const wire = await connect(
       {
@@ -101,7 +101,11 @@ export function parseTape(text: string): Tape {
   lines.slice(1).forEach((line, index) => {
     const { ms, direction, bytes, attached, closed: reason } = parseLine(line, index + 2)
     if (typeof ms === 'number' && typeof reason === 'string') closed = { ms, reason }
-    else entries.push({ ...checkEntry(ms, direction, bytes, index + 2), ...(attached === true ? { attached } : {}) })
+    else
+      entries.push({
+        ...checkEntry(ms, direction, bytes, index + 2),
+        ...(typeof attached === 'number' ? { attached } : {}),
+      })
   })
   return { name: header.name, startedAtMs: header.startedAtMs, entries, ...(closed ? { closed } : {}) }
 }
@@ -222,7 +226,7 @@ function createPlayer(tape: Tape, handlers: WireHandlers, matched: boolean): Pla
       })
     },
     deliver(entry) {
-      if (entry.attached) handlers.onAttached?.(recordedMemory(entry.bytes))
+      if (entry.attached !== undefined) handlers.onAttached?.(recordedMemory(entry.bytes, entry.attached))
       else handlers.onBytes(entry.bytes)
     },
     end,
@@ -250,8 +254,23 @@ function createPlayer(tape: Tape, handlers: WireHandlers, matched: boolean): Pla
   }
 }
 
-function recordedMemory(bytes: Uint8Array): AttachedMemory {
-  return { sizeBytes: bytes.length, read: (count) => bytes.slice(0, count), close: () => undefined }
+/** Memory as it was recorded, with the zeros at its end. */
+export function recordedMemory(bytes: Uint8Array, sizeBytes: number): AttachedMemory {
+  return {
+    sizeBytes,
+    read(count) {
+      const whole = new Uint8Array(Math.min(count, sizeBytes, mostAttachedBytes))
+      whole.set(bytes.subarray(0, whole.length))
+      return whole
+    },
+    close: () => undefined,
+  }
+}
+
+function withoutEndZeros(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === 0) end--
+  return bytes.subarray(0, end)
 }
 
 function preview(bytes: Uint8Array, most = 60): string {
@@ -264,7 +283,7 @@ export function* describeTape(tape: Tape): Iterable<string> {
   yield describeHeader(tape)
   for (const { ms, direction, bytes, attached } of tape.entries) {
     const arrow = direction === 'in' ? '<' : '>'
-    const what = attached ? 'memory' : preview(bytes, 80)
+    const what = attached === undefined ? preview(bytes, 80) : `memory of ${attached} bytes`
     yield `${seconds(ms)} ${arrow} ${String(bytes.length).padStart(8)} bytes  ${what}`
   }
   if (tape.closed) yield `${seconds(tape.closed.ms)} closed: ${tape.closed.reason}`
