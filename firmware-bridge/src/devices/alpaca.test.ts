@@ -6,6 +6,7 @@ import {
   createAlpacaCoverSimulator,
   createAlpacaRotatorSimulator,
   createAlpacaSafetyMonitorSimulator,
+  createAlpacaSwitchSimulator,
   createAlpacaWeatherSimulator,
 } from '../simulators/alpacaAccessories.ts'
 import {
@@ -21,6 +22,7 @@ import { alpacaCoverCard, alpacaFlatPanelCard, createAlpacaCover, createAlpacaFl
 import { alpacaFilterWheelCard, createAlpacaFilterWheel } from './alpacaFilterWheel.ts'
 import { alpacaFocuserCard, createAlpacaFocuser } from './alpacaFocuser.ts'
 import { alpacaMountCard, createAlpacaMount } from './alpacaMount.ts'
+import { alpacaPowerCard, createAlpacaPower } from './alpacaPower.ts'
 import { alpacaRoofCard, createAlpacaRoof } from './alpacaRoof.ts'
 import { alpacaRotatorCard, createAlpacaRotator } from './alpacaRotator.ts'
 import { alpacaSafetyCard, createAlpacaSafety } from './alpacaSafety.ts'
@@ -52,6 +54,7 @@ function site() {
     createAlpacaRotatorSimulator(clock),
     createAlpacaCoverSimulator(clock),
     weather.device,
+    createAlpacaSwitchSimulator(),
   ])
   return { clock, server, dome, safety, weather, options: { clock, transport: server.transport } }
 }
@@ -82,6 +85,7 @@ describe('every Alpaca driver', () => {
     check<'filterWheel'>(createAlpacaFilterWheel, alpacaFilterWheelCard))
   it('of a roof does what its card says', () => check<'roof'>(createAlpacaRoof, alpacaRoofCard))
   it('of a rotator does what its card says', () => check<'rotator'>(createAlpacaRotator, alpacaRotatorCard))
+  it('of a power box does what its card says', () => check<'power'>(createAlpacaPower, alpacaPowerCard))
   it('of a cover does what its card says', () => check<'cover'>(createAlpacaCover, alpacaCoverCard))
   it('of a flat panel does what its card says', () => check<'flatPanel'>(createAlpacaFlatPanel, alpacaFlatPanelCard))
   it('of a weather station does what its card says', () => check<'weather'>(createAlpacaWeather, alpacaWeatherCard))

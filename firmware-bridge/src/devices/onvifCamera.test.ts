@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock as clock } from '../clock.ts'
+import { createOnvifClient } from '../onvif/client.ts'
 import { createRandom } from '../random.ts'
 import { type SimulatedOnvifCameraOptions, startSimulatedOnvifCamera } from '../simulators/onvifCamera.ts'
 import { arePresent, freePort, startProgram, until } from '../simulators/realPeers.ts'
@@ -170,6 +171,31 @@ const withTypelib = typelib.some(existsSync)
 const packages = 'ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good'
 const withStream = arePresent(['ffmpeg', '/usr/bin/python3'], packages) && withTypelib
 if (!withTypelib) console.log(`skipped: no GStreamer RTSP server (apt-get install ${packages})`)
+
+describe('a camera whose replies are damaged', () => {
+  it('is connected or says why not, 40 times, and the daemon lives', async () => {
+    const random = createRandom('damaged replies')
+    await using device = await start({ authentication: 'none' })
+    device.intercept = (operation) => {
+      const file = join(cannedReplies(), `${operation}.xml`)
+      if (!existsSync(file) || operation === 'GetSystemDateAndTime') return undefined
+      const reply = readFileSync(file, 'utf8')
+      const at = random.integer(reply.length)
+      return reply.slice(0, at) + String.fromCharCode(random.integer(128)) + reply.slice(at + random.integer(300))
+    }
+    const address = { host: '127.0.0.1', port: device.port, username: 'a', password: 'b', useWsSecurity: true }
+    await using client = createOnvifClient(address, clock, 500)
+    let refused = 0
+    for (let round = 0; round < 40; round++) {
+      const answer = await client.ask({ method: 'connect' })
+      if (!answer.ok) refused++
+      if (!answer.ok) expect(answer.reason).not.toMatch(/undefined|TypeError/)
+    }
+    expect(refused).toBeGreaterThan(5)
+    device.intercept = undefined
+    await until('sense', async () => (await client.ask({ method: 'connect' })).ok)
+  }, 20_000)
+})
 
 describe.skipIf(!withStream)('GStreamer’s RTSP server', () => {
   it('gives a frame to a camera without snapshots; a stream that is not there fails in time', async () => {

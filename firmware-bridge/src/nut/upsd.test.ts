@@ -38,7 +38,10 @@ describe.skipIf(!present || !isRoot)('Debian’s upsd with dummy-ups', () => {
   beforeAll(async () => {
     chmodSync(folder, 0o700)
     port = await freePort()
-    writeFileSync(join(folder, 'ups.conf'), `[sim]\ndriver = dummy-ups\nport = ${join(folder, 'sim.dev')}\n`)
+    writeFileSync(
+      join(folder, 'ups.conf'),
+      `[sim]\ndriver = dummy-ups\npollinterval = 1\nport = ${join(folder, 'sim.dev')}\n`,
+    )
     writeFileSync(join(folder, 'upsd.conf'), `LISTEN 127.0.0.1 ${port}\nMAXAGE 4\n`)
     writeFileSync(join(folder, 'upsd.users'), '[watcher]\npassword = sky\nupsmon secondary\n')
     for (const name of ['ups.conf', 'upsd.conf', 'upsd.users']) chmodSync(join(folder, name), 0o640)

@@ -11,7 +11,8 @@ export interface OnvifClient extends AsyncDisposable {
   ): Promise<Reading<OnvifResults[Method]>>
 }
 
-const questionMs = 30_000
+/** Connecting takes eight requests of a slow camera. */
+const defaultQuestionMs = 20_000
 /** A camera that sends without end costs its thread this much, and then its life. */
 const mostHeapMegabytes = 64
 
@@ -26,11 +27,13 @@ function explain(reason: string): string {
   if (/not ?authorized|unauthorized|digest authentication failed/i.test(reason)) {
     return 'the camera does not take the user name and password'
   }
-  if (reason.includes('Wrong ONVIF SOAP response')) return 'it answers, but not as an ONVIF camera does'
+  if (/Wrong ONVIF SOAP response|^Cannot read properties/.test(reason)) {
+    return 'it answers, but not as an ONVIF camera does'
+  }
   return reason
 }
 
-export function createOnvifClient(address: CameraAddress, clock: Clock): OnvifClient {
+export function createOnvifClient(address: CameraAddress, clock: Clock, questionMs = defaultQuestionMs): OnvifClient {
   let thread: Thread | undefined
   let nextId = 1
 

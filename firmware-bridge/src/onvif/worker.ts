@@ -1,6 +1,6 @@
 /**
- * The npm package onvif, in a thread of its own. A reply of another shape than it expects makes it throw where nobody can
- * catch, and it keeps whatever a camera sends: here that ends this thread and not the daemon.
+ * The npm package onvif, in a thread of its own. It has thrown where nobody can catch (its issues 76 and 183), it never
+ * answers after some damaged replies, and it keeps whatever a camera sends: here that ends this thread, not the daemon.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import onvif from 'onvif'

@@ -180,3 +180,48 @@ export function createAlpacaWeatherSimulator(): SimulatedAlpacaWeather {
   }
   return station
 }
+
+/** A power box: two outlets, a dew heater of 0 to 255, and a voltage that is only read. */
+export function createAlpacaSwitchSimulator(): SimulatedAlpacaDevice {
+  const switches = [
+    { name: 'Camera', canWrite: true, max: 1, value: 0 },
+    { name: 'Mount', canWrite: true, max: 1, value: 1 },
+    { name: 'Dew heater', canWrite: true, max: 255, value: 0 },
+    { name: 'Input volts', canWrite: false, max: 15, value: 12.6 },
+  ]
+  const id = { Id: 'integer' } as const
+  const byId =
+    (read: (one: (typeof switches)[number]) => unknown) =>
+    ({ Id }: Readonly<Record<string, unknown>>): unknown => {
+      const one = switches[Number(Id)]
+      return one ? read(one) : new AlpacaRefusal(refusals.invalidValue, `Id ${String(Id)}`)
+    }
+  const members = {
+    getswitchname: byId((one) => one.name),
+    canwrite: byId((one) => one.canWrite),
+    minswitchvalue: byId(() => 0),
+    maxswitchvalue: byId((one) => one.max),
+    switchstep: byId((one) => (one.canWrite ? 1 : 0.1)),
+    getswitchvalue: byId((one) => one.value),
+  }
+  return {
+    kind: 'switch',
+    name: 'Alpaca Power',
+    get: { maxswitch: () => switches.length, ...members },
+    getParameters: Object.fromEntries(Object.keys(members).map((member) => [member, id])),
+    put: {
+      setswitchvalue: {
+        parameters: { Id: 'integer', Value: 'number' },
+        run({ Id, Value }) {
+          const one = switches[Number(Id)]
+          if (!one || Number(Value) < 0 || Number(Value) > one.max) {
+            return new AlpacaRefusal(refusals.invalidValue, `Id ${String(Id)}, Value ${String(Value)}`)
+          }
+          if (!one.canWrite) return new AlpacaRefusal(refusals.notImplemented, `${one.name} is only read`)
+          one.value = Number(Value)
+          return undefined
+        },
+      },
+    },
+  }
+}
