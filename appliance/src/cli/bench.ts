@@ -1,10 +1,12 @@
-import { access, mkdir, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { BenchRow } from '../contract/bench.ts'
+import type { StageBench } from './stageBench.ts'
 
 /** What a room's `benchmark.ts` offers under the name given in `benchmarks`. */
 type Benchmark = (options: { readonly quality: boolean }) => Promise<readonly BenchRow[]>
@@ -22,6 +24,19 @@ const benchmarks: Readonly<Record<string, { readonly file: URL; readonly name: s
   server: { file: new URL('server/benchmark.ts', appliance), name: 'benchServer' },
 }
 
+/** The stages of a frame's journey, each measured as the daemon runs it. */
+const stages: readonly StageBench[] = [
+  'preprocessing',
+  'differencing',
+  'detection',
+  'curation',
+  'catalog',
+  'forwarding',
+]
+const rooms: readonly string[] = [...new Set([...Object.keys(benchmarks), ...stages])]
+const roomMs = 1_800_000
+const outputBytes = 1 << 24
+
 export const help = `Usage: nightjar bench [ROOM…] [--quality] [--json] [--write-docs]
 
 Measures each room, or only those named, and a named peer beside it in the same call. Times are medians.
@@ -30,7 +45,7 @@ Measures each room, or only those named, and a named peer beside it in the same 
   --json         print one JSON array of {room, figure, value, unit, threads, frame, peer, peerValue, ratio, n}
   --write-docs   write docs/benchmarks.md
 
-Rooms: ${Object.keys(benchmarks).join(', ')}`
+Rooms: ${rooms.join(', ')}`
 
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -42,12 +57,11 @@ export async function run(argv: string[]): Promise<number> {
       'write-docs': { type: 'boolean', default: false },
     },
   })
+  const asked = roomsToMeasure(positionals)
   const rows: BenchRow[] = []
-  for (const room of roomsToMeasure(positionals)) {
-    const measure = await load(room)
-    if (measure) rows.push(...(await measure({ quality: values.quality })))
-    else process.stderr.write(`bench: ${room} has nothing to measure yet\n`)
-  }
+  for (const room of asked) if (Object.hasOwn(benchmarks, room)) rows.push(...(await inChild(room, values.quality)))
+  const journey = stages.filter((stage) => asked.includes(stage))
+  if (journey.length > 0) rows.push(...(await (await import('./stageBench.ts')).benchStages(journey)))
   process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : formatTable(rows))
   if (values['write-docs']) await writeDocument(rows)
   return 0
@@ -55,25 +69,29 @@ export async function run(argv: string[]): Promise<number> {
 
 function roomsToMeasure(asked: readonly string[]): readonly string[] {
   for (const room of asked) {
-    if (!Object.hasOwn(benchmarks, room)) {
-      const known = Object.keys(benchmarks).join(', ')
-      throw new NightjarError('cli/usage', `there is no benchmark of "${room}"; there are: ${known}`)
+    if (!rooms.includes(room)) {
+      throw new NightjarError('cli/usage', `there is no benchmark of "${room}"; there are: ${rooms.join(', ')}`)
     }
   }
-  return asked.length > 0 ? asked : Object.keys(benchmarks)
+  return asked.length > 0 ? asked : rooms
 }
 
-async function load(room: string): Promise<Benchmark | undefined> {
+/** Each room has a process of its own: no other room's memory or warm code is in its figures. */
+async function inChild(room: string, quality: boolean): Promise<readonly BenchRow[]> {
+  const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), room, String(quality)]
+  const child = promisify(execFile)(process.execPath, args, { timeout: roomMs, maxBuffer: outputBytes })
+  child.child.stderr?.pipe(process.stderr)
+  const { stdout } = await child.catch((cause: unknown) => {
+    throw new NightjarError('bench/room', `the benchmark of ${room} failed; what it said is above`, { cause })
+  })
+  return JSON.parse(stdout) as BenchRow[]
+}
+
+async function load(room: string): Promise<Benchmark> {
   const { file, name } = benchmarks[room] ?? {}
-  if (!file || !name) return undefined
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  )
-  if (!isThere) return undefined
-  const measure = ((await import(file.href)) as Record<string, unknown>)[name]
+  const measure = file && name ? ((await import(file.href)) as Record<string, unknown>)[name] : undefined
   if (typeof measure !== 'function') {
-    throw new NightjarError('bench/missing', `${fileURLToPath(file)} exports no function ${name}`)
+    throw new NightjarError('bench/missing', `there is no function ${name} in ${file ? fileURLToPath(file) : room}`)
   }
   return measure as Benchmark
 }
@@ -114,6 +132,8 @@ export function formatDocument(rows: readonly BenchRow[], machine: string): stri
 Made by \`scripts/bench --write-docs\` on ${machine}.
 Each value is the median of n runs; a peer ran in the same call on the same machine, and ratio is value / peer value: of times and
 sizes less is better, of rates (1/s, MB/s) more. A peer that was not installed is named with the command that installs it.
+"Whole stage" is what the daemon does, from a stage's job to the commit of its event on the disk, for one frame of the simulated
+sky; its peak RSS is that of a process that does nothing else.
 
 ${line(headings)}${line(rule)}${rows.map((row) => line(cellsOf(row))).join('')}`
 }
@@ -128,4 +148,10 @@ function describeMachine(): string {
   const all = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
   return `${all.length} × ${all[0]?.model.trim() ?? 'CPU'}, ${memory} GiB of memory, Node ${process.version}`
+}
+
+if (import.meta.main) {
+  const [room = '', quality] = process.argv.slice(2)
+  const measure = await load(room)
+  process.stdout.write(JSON.stringify(await measure({ quality: quality === 'true' })))
 }
