@@ -62,7 +62,8 @@ const sessions: Readonly<Record<string, Session>> = {
     async drive(client) {
       const camera = createIndiCamera(client, 'Guide Simulator', { clock })
       await connected(camera, client)
-      await camera.setRoi({ x: 0, y: 0, widthPixels: 64, heightPixels: 32 })
+      await client.set('Guide Simulator', 'SIMULATOR_SETTINGS', { SIM_XRES: 96, SIM_YRES: 64 })
+      await client.waitFor(() => camera.state().widthPixels === 96 || undefined, 5_000)
       return camera.expose({ seconds: 0.2, frameType: 'light' })
     },
   },
