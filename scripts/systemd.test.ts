@@ -57,6 +57,7 @@ describe.skipIf(!hasSystemd)('the systemd units', () => {
     ['nightjar.service', 17],
     ['nightjar-central.service', 13],
     ['nightjar-indi@.service', 21],
+    ['nightjar-guardian.service', 21],
   ])('%s exposes no more than %i tenths', (unit, tenths) => {
     const args = ['security', '--offline=yes', '--no-pager', `--threshold=${tenths}`, join(folder, unit)]
     const { status, output } = run('systemd-analyze', args)

@@ -34,7 +34,7 @@ export async function startGuardian(config: GuardianConfigFile, clock: Clock): P
     detached: true,
     cwd: '/',
     stdio: ['ignore', 'pipe', log],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '2', NODE_COMPILE_CACHE: join(config.folder, 'guardian-cache') },
+    env: { NODE_COMPILE_CACHE: join(config.folder, 'guardian-cache'), ...process.env, UV_THREADPOOL_SIZE: '2' },
   })
   closeSync(log)
   try {

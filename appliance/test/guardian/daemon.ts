@@ -2,6 +2,7 @@
  * A stand-in for the daemon: it beats through the real link until somebody kills it. `node daemon.ts SOCKET [HOW] [PORT]`
  * HOW "stuck": its work stands still. PORT: it holds this serial port, as it does a mount's, and tells that mount unparked.
  */
+import { flushCompileCache } from 'node:module'
 import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { connectTty } from '@nightjar/firmware-bridge/wire/tty.ts'
@@ -18,6 +19,7 @@ const link = connectGuardian({
   health: () => (how === 'stuck' ? 0 : ++health),
   ...(port ? { mount: () => mount } : {}),
 })
+flushCompileCache()
 link.listen((status) => process.stdout.write(`${JSON.stringify(status)}\n`))
 process.on('SIGTERM', () => {
   void link

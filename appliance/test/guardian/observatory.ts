@@ -3,6 +3,7 @@
  * guard. Everything that goes in and out is written to stdout, stamped with the machine's clock; lines on stdin break
  * things. `node observatory.ts SOCKET HOW_MANY`
  */
+import { flushCompileCache } from 'node:module'
 import { createInterface } from 'node:readline'
 import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import type { IndiMessage } from '@nightjar/firmware-bridge/indi/messages.ts'
@@ -91,6 +92,7 @@ if (import.meta.main) {
   const server = createIndiServer(devices)
   await server.listen({ path })
   process.stdout.write('"ready"\n')
+  flushCompileCache()
   // Each line: which, and what is broken from now on.
   createInterface({ input: process.stdin }).on('line', (line) => {
     const [which, change] = JSON.parse(line) as [string, Faults]

@@ -16,6 +16,9 @@ import type { GuardianStatus, ProcessIdentity } from '../../src/guardian/protoco
 import { startGuardian } from '../../src/guardian/start.ts'
 import type { Faults, TapeLine } from './observatory.ts'
 
+// Some forty processes start from the same few files: they are stripped of their types once.
+process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), `nightjar-guardian-cache-${process.getuid?.()}`)
+
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const node = ['--disable-warning=ExperimentalWarning']
 
