@@ -9,6 +9,7 @@ import { until } from '../simulators/realPeers.ts'
 import { broadcastOf, discoverAlpaca, parseDiscovery } from './discovery.ts'
 import { writeFits } from './fits.ts'
 import { readImageBytes, readImageJson, writeImageBytes } from './imageBytes.ts'
+import { listAlpacaDevices, parseConfigured } from './management.ts'
 import { parseReply } from './reply.ts'
 import { httpTransport } from './transport.ts'
 
@@ -138,6 +139,18 @@ describe('a FITS file', () => {
   })
 })
 
+describe('the list of an Alpaca server’s devices', () => {
+  it('has only what is named and numbered', () => {
+    const one = { DeviceName: 'Sky', DeviceType: 'Camera', DeviceNumber: 1, UniqueID: 'x' }
+    const list = [one, { ...one, DeviceNumber: -1 }, { ...one, DeviceName: 3 }, null, 'camera']
+    expect(parseConfigured(JSON.stringify({ Value: list }))).toEqual([
+      { name: 'Sky', kind: 'camera', deviceNumber: 1, uniqueId: 'x' },
+    ])
+    expect(parseConfigured('{"Value":7}')).toBeUndefined()
+    expect(parseConfigured('x')).toBeUndefined()
+  })
+})
+
 describe('Alpaca over the network', () => {
   it('is found by its discovery and driven by HTTP', async () => {
     const clock = systemClock
@@ -154,6 +167,13 @@ describe('Alpaca over the network', () => {
     })
     expect(found).toEqual([{ host: '127.0.0.1', port: listening.port }])
     const transport = httpTransport(`http://127.0.0.1:${listening.port}`)
+    expect(await listAlpacaDevices(transport, clock)).toMatchObject({
+      ok: true,
+      devices: [
+        { kind: 'focuser', deviceNumber: 0, name: 'Alpaca Focuser' },
+        { kind: 'camera', deviceNumber: 0, name: 'Alpaca Camera' },
+      ],
+    })
     await using focuser = createAlpacaFocuser({ clock, transport, intervalMs: 100 })
     await using camera = createAlpacaCamera({ clock, transport, intervalMs: 100 })
     await until('connected', () => focuser.state().connected && camera.state().connected)

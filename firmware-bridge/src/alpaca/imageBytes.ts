@@ -92,6 +92,24 @@ const tile = 64
 
 function toRows(data: Columns, width: number, height: number, planes: number): FitsImage {
   const pixels = rowsFor(data)
+  if (planes === 1) turnPlane(data, pixels, width, height)
+  else turnColours(data, pixels, width, height, planes)
+  return { widthPixels: width, heightPixels: height, planes, pixels }
+}
+
+function turnPlane(data: Columns, pixels: FitsImage['pixels'], width: number, height: number): void {
+  for (let x0 = 0; x0 < width; x0 += tile) {
+    const x1 = Math.min(x0 + tile, width)
+    for (let y0 = 0; y0 < height; y0 += tile) {
+      const y1 = Math.min(y0 + tile, height)
+      for (let y = y0; y < y1; y++) {
+        for (let x = x0, from = x0 * height + y; x < x1; x++, from += height) pixels[y * width + x] = data[from]!
+      }
+    }
+  }
+}
+
+function turnColours(data: Columns, pixels: FitsImage['pixels'], width: number, height: number, planes: number): void {
   for (let x0 = 0; x0 < width; x0 += tile) {
     for (let y0 = 0; y0 < height; y0 += tile) {
       for (let x = x0; x < Math.min(x0 + tile, width); x++) {
@@ -103,7 +121,6 @@ function toRows(data: Columns, width: number, height: number, planes: number): F
       }
     }
   }
-  return { widthPixels: width, heightPixels: height, planes, pixels }
 }
 
 /** For servers: header and columns of 16-bit pixels given as rows. */

@@ -46,9 +46,23 @@ export function httpTransport(baseUrl: string): AlpacaTransport {
     return {
       status: response.status,
       contentType: response.headers.get('content-type') ?? '',
-      bytes: new Uint8Array(await response.arrayBuffer()),
+      bytes: await readBody(response),
     }
   }
+}
+
+/** An image of 61 million pixels is 122 MB, four times that as 32-bit numbers of three colours. */
+const mostBodyBytes = 768 * 1024 * 1024
+
+async function readBody(response: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    length += part.length
+    if (length > mostBodyBytes) throw new Error(`its answer is over ${mostBodyBytes / 2 ** 20} MB`)
+    parts.push(part)
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length)
 }
 
 /** fetch says only "fetch failed"; why is in its cause. */

@@ -4,6 +4,7 @@ import { createRandom } from '../random.ts'
 import { createSimulatedNutServer } from '../simulators/nutServer.ts'
 import { memoryConnect } from '../wire/memory.ts'
 import type { Connect, Wire } from '../wire/wire.ts'
+import { conform } from './conformance.ts'
 import { createNutUps, type NutUpsOptions, nutUpsCard } from './nutUps.ts'
 
 const startMs = Date.UTC(2026, 0, 1)
@@ -23,6 +24,13 @@ function setUp(options: Partial<NutUpsOptions> = {}, users: Record<string, strin
 }
 
 describe('a UPS through upsd', () => {
+  it('does what its card says', async () => {
+    const { clock, ups } = setUp()
+    await using _ = ups
+    const report = await clock.run(conform(ups, nutUpsCard, clock))
+    expect(report).toMatchObject({ protocol: 'NUT', source: 'NUT roof', problems: [], exercised: nutUpsCard.can })
+  })
+
   it('tells mains, charge and runtime, and can what it has told', async () => {
     const { clock, server, ups } = setUp()
     await using _ = ups

@@ -30,9 +30,9 @@ const missedPolls = 3
 
 /** An uninterruptible power supply that Network UPS Tools watches, asked through upsd. */
 export function createNutUps(connect: Connect, options: NutUpsOptions): Ups {
-  const { clock, ups, pollMs = defaultPollMs } = options
+  const { ups, pollMs = defaultPollMs } = options
   const session = createNutSession(connect, { username: undefined, password: undefined, ...options, pollMs })
-  const isFresh = (): boolean => clock.now() - session.atMs <= missedPolls * pollMs
+  const isFresh = (): boolean => session.silentMs <= missedPolls * pollMs
 
   return {
     state() {

@@ -5,9 +5,10 @@ import { failure } from '../outcome.ts'
 import { createRandom } from '../random.ts'
 import { createSimulatedGpsd } from '../simulators/gpsdServer.ts'
 import { memoryConnect } from '../wire/memory.ts'
-import { createChronyTimeSource } from './chronyTimeSource.ts'
-import { createGpsd } from './gpsd.ts'
-import { createKernelTimeSource } from './kernelTimeSource.ts'
+import { chronyTimeSourceCard, createChronyTimeSource } from './chronyTimeSource.ts'
+import { conform } from './conformance.ts'
+import { createGpsd, gpsdCard, gpsdTimeSourceCard } from './gpsd.ts'
+import { createKernelTimeSource, kernelTimeSourceCard } from './kernelTimeSource.ts'
 import type { Reading } from './poll.ts'
 
 const startMs = Date.UTC(2026, 0, 1)
@@ -60,6 +61,40 @@ describe('the kernel as a source of time', () => {
     status = 1
     await clock.advance(10_000)
     expect(source.state()).toMatchObject({ synchronised: true, uncertaintySeconds: 0.012345, problem: undefined })
+  })
+})
+
+describe('every source of time and place', () => {
+  it('does what its card says', async () => {
+    const clock = new VirtualClock(startMs)
+    const tracking = 'A29FC801,,2,1.0,0.002,0,0,0,0,0,0.010,0.003,64,Normal\n'
+    await using chrony = createChronyTimeSource({ clock, run: async () => ({ ok: true, value: tracking }) })
+    const printed = 'offset: 0\nmaxerror: 500\nstatus: 1\n'
+    await using kernel = createKernelTimeSource({ clock, run: async () => ({ ok: true, value: printed }) })
+    const server = createSimulatedGpsd()
+    await using gpsd = createGpsd(
+      memoryConnect((open) => server.accept(open)),
+      { clock, random: createRandom(1) },
+    )
+    await clock.advance(10)
+    server.say({ class: 'TPV', mode: 3, time: '2026-01-01T00:00:00.000Z', lat: 47.5, lon: 19, altMSL: 200 })
+    server.say({ class: 'SKY', uSat: 11 })
+    server.say({ class: 'TOFF', real_sec: 1, real_nsec: 0, clock_sec: 1, clock_nsec: 1000 })
+    const reports = await clock.run(
+      Promise.all([
+        conform<'timeSource'>(chrony, chronyTimeSourceCard, clock),
+        conform<'timeSource'>(kernel, kernelTimeSourceCard, clock),
+        conform<'timeSource'>(gpsd.timeSource, gpsdTimeSourceCard, clock),
+        conform<'gps'>(gpsd.gps, gpsdCard, clock),
+      ]),
+    )
+    expect(reports.flatMap(({ problems }) => problems)).toEqual([])
+    expect(reports.map(({ protocol, exercised }) => [protocol, exercised.length])).toEqual([
+      ['chrony', 2],
+      ['Linux', 2],
+      ['gpsd', 2],
+      ['gpsd', 2],
+    ])
   })
 })
 

@@ -26,6 +26,8 @@ export interface NutSession extends AsyncDisposable {
   readonly variables: ReadonlyMap<string, string>
   /** When that came, Unix ms UTC; 0 before the first. */
   readonly atMs: number
+  /** Milliseconds since then by the clock that does not jump. */
+  readonly silentMs: number
   /** Why the last question was not answered; undefined when it was. */
   readonly problem: string | undefined
 }
@@ -42,6 +44,7 @@ export function createNutSession(connect: Connect, options: NutSessionOptions): 
   const over = new AbortController()
   let variables: ReadonlyMap<string, string> = new Map()
   let atMs = 0
+  let heardAt = Number.NEGATIVE_INFINITY
   let problem: string | undefined = 'not connected yet'
   let onReply: ((reply: NutReply) => void) | undefined
   let wireOver = new AbortController()
@@ -95,6 +98,7 @@ export function createNutSession(connect: Connect, options: NutSessionOptions): 
     for (const reply of replies) if (reply.type === 'variable') found.set(reply.name, reply.value)
     variables = found
     atMs = clock.now()
+    heardAt = clock.monotonic()
     problem = undefined
   }
 
@@ -129,6 +133,9 @@ export function createNutSession(connect: Connect, options: NutSessionOptions): 
     },
     get atMs() {
       return atMs
+    },
+    get silentMs() {
+      return clock.monotonic() - heardAt
     },
     get problem() {
       return problem

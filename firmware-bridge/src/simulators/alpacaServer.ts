@@ -132,9 +132,24 @@ export function createSimulatedAlpacaServer(devices: readonly SimulatedAlpacaDev
     return device && member !== undefined ? { device, member } : undefined
   }
 
+  const configured = (): object[] =>
+    devices.map((device) => ({
+      DeviceName: device.name,
+      DeviceType: device.kind,
+      DeviceNumber: devices.filter((one) => one.kind === device.kind).indexOf(device),
+      UniqueID: `nightjar-${device.kind}-${devices.indexOf(device)}`,
+    }))
+
+  function respondJson(value: unknown, request: AlpacaRequest): AlpacaResponse {
+    const client = Number(request.parameters['ClientTransactionID'] ?? 0)
+    const reply = { Value: value, ClientTransactionID: client, ServerTransactionID: ++serverTransactionId }
+    return respond(200, 'application/json; charset=utf-8', Buffer.from(JSON.stringify(reply)))
+  }
+
   async function answer(request: AlpacaRequest): Promise<AlpacaResponse> {
     const intercepted = await server.intercept?.(request)
     if (intercepted) return intercepted
+    if (request.path === '/management/v1/configureddevices') return respondJson(configured(), request)
     const found = find(request.path)
     if (!found) return text(400, `no such device or member: ${request.path}`)
     const { device, member } = found
