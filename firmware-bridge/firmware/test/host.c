@@ -2,7 +2,8 @@
  * The firmware in simavr: UART on a pseudo-terminal, pins, ADC and resets by lines on stdin, motor changes on stdout.
  * Time is counted in cycles of the chip: it moves only by RUN, or at a chosen speed by FREE.
  *
- *   RUN ms            that much time, then "DONE ms"
+ *   RUN ms            that much time, then "DONE ms bytes": its time, and how many bytes it has sent since the start
+ *   EXPECT n          waits on the wall until n bytes since the start have come through the pseudo-terminal
  *   FREE factor       goes on by itself, factor times as fast as the clock on the wall; 0 stops
  *   PIN D2 0|1        level at an input pin
  *   ADC n millivolts
@@ -127,18 +128,38 @@ static void on_reset(avr_t *a) {
   chip_reset(a);
 }
 
+static unsigned long sent, received;
+static uint8_t incoming[1 << 16];
+static size_t incoming_head, incoming_tail;
+
 static void on_sent(avr_irq_t *irq, uint32_t value, void *param) {
   (void)irq, (void)param;
   const uint8_t byte = (uint8_t)value;
   /* Nobody reads: lost, as on a real line. */
-  if (write(master, &byte, 1) != 1) return;
+  if (write(master, &byte, 1) == 1) sent++;
+}
+
+/* Takes what has come as long as there is room for it. */
+static void receive(void) {
+  if (incoming_head == incoming_tail) incoming_head = incoming_tail = 0;
+  const ssize_t got = read(master, incoming + incoming_tail, sizeof incoming - incoming_tail);
+  if (got <= 0) return;
+  incoming_tail += (size_t)got;
+  received += (unsigned long)got;
+}
+
+static void expect(unsigned long bytes) {
+  struct pollfd terminal = {.fd = master, .events = POLLIN};
+  receive();
+  while (received < bytes && poll(&terminal, 1, 1000) > 0) receive();
 }
 
 /* Bytes from the pseudo-terminal at the pace of the line. "HEARD" is the end of a request. */
 static avr_cycle_count_t feed(avr_t *a, avr_cycle_count_t when, void *param) {
   (void)a, (void)param;
-  uint8_t byte;
-  if (read(master, &byte, 1) == 1) {
+  if (incoming_head == incoming_tail) receive();
+  if (incoming_head < incoming_tail) {
+    const uint8_t byte = incoming[incoming_head++];
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT), byte);
     if (byte == '\n') printf("HEARD %.3f\n", now_ms());
   }
@@ -230,8 +251,9 @@ static void obey(const char *line) {
   double x, y;
   if (sscanf(line, "RUN %lf", &x) == 1) {
     run_until(avr->cycle + (avr_cycle_count_t)(x * HZ / 1000));
-    printf("DONE %.3f\n", now_ms());
-  } else if (sscanf(line, "FREE %lf", &x) == 1) speed = x;
+    printf("DONE %.3f %lu\n", now_ms(), sent);
+  } else if (sscanf(line, "EXPECT %u", &a) == 1) expect(a);
+  else if (sscanf(line, "FREE %lf", &x) == 1) speed = x;
   else if (sscanf(line, "PIN B%u %u", &a, &b) == 2) set_level(0, (int)a, b);
   else if (sscanf(line, "PIN D%u %u", &a, &b) == 2) set_level(1, (int)a, b);
   else if (sscanf(line, "ADC %u %u", &a, &b) == 2 && a < 8) {

@@ -1,7 +1,6 @@
 /** A test bench for the firmware in simavr: lines on its wire, and time that moves in small steps until it answers. */
-import { systemClock, type VirtualClock } from '../clock.ts'
+import type { VirtualClock } from '../clock.ts'
 import { NightjarError } from '../errors.ts'
-import { connectSerial } from '../wire/serial.ts'
 import type { Wire } from '../wire/wire.ts'
 import { createLineReader, encodeLine } from './codec.ts'
 import type { MotorChange, Simavr } from './simavr.ts'
@@ -35,7 +34,7 @@ export async function openFirmwareBench(host: string, elf: string): Promise<Firm
   const chip = await startSimavr(host, elf)
   const reader = createLineReader()
   const lines: string[] = []
-  const wire = await connectSerial({ path: chip.path, baudRate: 38_400 })({
+  const wire = await chip.connect({
     onBytes: (bytes) => void lines.push(...reader.push(bytes)),
     onClose: () => undefined,
   })
@@ -52,15 +51,10 @@ export async function openFirmwareBench(host: string, elf: string): Promise<Firm
     await wire.write(encodeLine(`@${number} ${words}`))
     for (let waited = 0; waited < answerMs; waited += stepMs) {
       await run(stepMs)
-      // The bytes come through the kernel: a turn of the event loop, or a few.
-      for (let turn = 0; turn < 5; turn++) {
-        const reply = lines.find((line) => line.startsWith(`=${number} `) || line.startsWith(`?${number} `))
-        if (reply) {
-          lines.splice(lines.indexOf(reply), 1)
-          return reply[0] + reply.slice(3)
-        }
-        await systemClock.sleep(turn < 2 ? 0 : 1)
-      }
+      const reply = lines.find((line) => line.startsWith(`=${number} `) || line.startsWith(`?${number} `))
+      if (!reply) continue
+      lines.splice(lines.indexOf(reply), 1)
+      return reply[0] + reply.slice(3)
     }
     throw new NightjarError('bench/silent', `no reply to ${words} within ${answerMs} ms`)
   }
@@ -118,8 +112,6 @@ export async function paceChip(chip: Simavr, clock: VirtualClock, ms: number): P
   for (let left = ms; left > 0; left -= paceStepMs) {
     const step = Math.min(paceStepMs, left)
     await chip.run(step)
-    // The bytes come through the kernel.
-    await systemClock.sleep(2)
     await clock.advance(step)
   }
 }

@@ -3,7 +3,6 @@ import { systemClock, VirtualClock } from '../clock.ts'
 import { createSafetyController, type SafetyController } from '../devices/safetyController.ts'
 import { createRandom } from '../random.ts'
 import { connectSerial } from '../wire/serial.ts'
-import type { Connect } from '../wire/wire.ts'
 import { paceChip } from './firmwareBench.ts'
 import { playNight } from './night.ts'
 import {
@@ -30,8 +29,7 @@ async function openSite(host: string, elf: string): Promise<Site> {
   const chip = await startSimavr(host, elf)
   chip.tell('ROOF 2000 0')
   const clock = new VirtualClock(Date.UTC(2026, 10, 21, 20))
-  const connect: Connect = connectSerial({ path: chip.path, baudRate: 38_400 })
-  const controller = createSafetyController(connect, { clock, random: createRandom('site') })
+  const controller = createSafetyController(chip.connect, { clock, random: createRandom('site') })
   for (let n = 0; n < 500 && controller.session.name === 'closed wire'; n++) await systemClock.sleep(10)
   return {
     chip,

@@ -6,7 +6,6 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { systemClock, VirtualClock } from '../clock.ts'
 import { createSafetyController } from '../devices/safetyController.ts'
 import { createRandom } from '../random.ts'
-import { connectSerial } from '../wire/serial.ts'
 import { recordTape } from '../wire/tape.ts'
 import { paceChip } from './firmwareBench.ts'
 import { nightSeed, nightStartMs, playNight } from './night.ts'
@@ -24,8 +23,7 @@ const file = openSync(process.argv[2] ?? 'safety-controller.jsonl', 'w')
   await using chip = await startSimavr(await buildHost(build), await build.chip('firmware.elf'))
   chip.tell('ROOF 2000 0')
   const clock = new VirtualClock(nightStartMs)
-  const serial = connectSerial({ path: chip.path, baudRate: 38_400 })
-  const connect = recordTape(serial, (line) => void writeSync(file, `${named(line)}\n`), clock)
+  const connect = recordTape(chip.connect, (line) => void writeSync(file, `${named(line)}\n`), clock)
   const controller = createSafetyController(connect, { clock, random: createRandom(nightSeed) })
   const pass = (ms: number): Promise<void> => paceChip(chip, clock, ms)
   // The port is opened in real time, before the night begins.

@@ -9,8 +9,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { systemClock as clock } from '../clock.ts'
 import { NightjarError } from '../errors.ts'
 import { findProgram } from '../simulators/realPeers.ts'
+import { connectSerial } from '../wire/serial.ts'
+import type { Connect } from '../wire/wire.ts'
 
 const run = promisify(execFile)
 const sources = fileURLToPath(new URL('../../firmware/', import.meta.url))
@@ -69,6 +72,11 @@ export interface MotorChange {
 export interface Simavr extends AsyncDisposable {
   /** The pseudo-terminal of the UART. */
   readonly path: string
+  /**
+   * The serial port there. While it is open `run` waits for the bytes on their way through the kernel, in both directions,
+   * so that the chip's time does not depend on how busy this machine is.
+   */
+  readonly connect: Connect
   /** Every change at the motor's pins. */
   readonly motor: readonly MotorChange[]
   /** When each line break reached the UART, ms. */
@@ -120,15 +128,21 @@ export async function startSimavr(host: string, elf: string): Promise<Simavr> {
   })
 
   const path = await answerOf('PTY')
+  const counted = countBytes(connectSerial({ path, baudRate: 38_400 }))
   return {
     path,
+    connect: counted.connect,
     motor,
     heardMs,
     resetsMs,
     tell,
     async run(ms) {
+      await counted.written()
+      tell(`EXPECT ${counted.out()}`)
       tell(`RUN ${ms}`)
-      return Number(await answerOf('DONE'))
+      const [time, sent] = (await answerOf('DONE')).split(' ').map(Number)
+      await counted.heard(sent ?? 0)
+      return time ?? Number.NaN
     },
     free: (factor) => tell(`FREE ${factor}`),
     ask(line) {
@@ -137,6 +151,57 @@ export async function startSimavr(host: string, elf: string): Promise<Simavr> {
     },
     kill: () => kill(child, ended),
     [Symbol.asyncDispose]: () => kill(child, ended),
+  }
+}
+
+/** Longest wait for bytes that the kernel has: they may also be lost, as when a port was opened late. */
+const kernelMs = 500
+
+function countBytes(connect: Connect) {
+  let open = false
+  let out = 0
+  let heard = 0
+  let writing: Promise<unknown> = Promise.resolve()
+  const counted: Connect = async (handlers, signal) => {
+    const wire = await connect(
+      {
+        onBytes(bytes) {
+          heard += bytes.length
+          handlers.onBytes(bytes)
+        },
+        onClose(reason) {
+          open = false
+          handlers.onClose(reason)
+        },
+      },
+      signal,
+    )
+    open = true
+    return {
+      ...wire,
+      write(bytes) {
+        const written = wire.write(bytes)
+        const counting = written.then(
+          () => {
+            out += bytes.length
+          },
+          () => undefined,
+        )
+        writing = Promise.all([writing, counting])
+        return written
+      },
+    }
+  }
+  return {
+    connect: counted,
+    out: () => out,
+    /** Resolves when every write is in the kernel. */
+    written: () => writing,
+    /** Resolves when so many bytes have been heard. */
+    async heard(bytes: number): Promise<void> {
+      const deadline = clock.monotonic() + kernelMs
+      while (open && heard < bytes && clock.monotonic() < deadline) await clock.sleep(0)
+    },
   }
 }
 
