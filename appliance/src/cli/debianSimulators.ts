@@ -4,7 +4,9 @@ import type { IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { startIndiserver } from '@nightjar/firmware-bridge/indi/indiserver.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
 import type { DevicesSettings } from '../contract/deviceSettings.ts'
+import type { GateSettings } from '../contract/gateSettings.ts'
 import { writeGscWrapper } from '../simulation/gsc.ts'
+import { simulatedGate } from '../simulation/observatory.ts'
 import type { Scenario } from '../simulation/scenario.ts'
 
 export interface DebianRequest {
@@ -34,6 +36,13 @@ export const debianNames = {
 export const debianDevices = Object.fromEntries(
   Object.keys(debianNames).map((kind) => [kind, { kind: 'simulated' }]),
 ) as unknown as DevicesSettings
+
+/** Its weather station knows no humidity, and its mount starts unparked, under a dome. */
+export const debianGate: GateSettings = {
+  ...simulatedGate,
+  roof: { ...simulatedGate.roof, clearsTelescope: true },
+  weather: { ...simulatedGate.weather, needs: ['windMetresPerSecond'] },
+}
 
 /**
  * Debian's indiserver with its telescope, camera, focuser, dome and weather simulators, alone in a network namespace, their stars and transients

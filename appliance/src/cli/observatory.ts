@@ -28,6 +28,7 @@ import {
   configureDebianSimulators,
   debianCamera,
   debianDevices,
+  debianGate,
   debianNames,
   startDebianSimulators,
 } from './debianSimulators.ts'
@@ -189,7 +190,7 @@ function simulatedSettings(request: ObservatoryRequest, scenario: Scenario): Set
     ...settings,
     site: scenario.site,
     devices: kind === 'indi' ? debianDevices : simulatedDevices,
-    gate: { ...simulatedGate, disk: settings.gate.disk },
+    gate: { ...(kind === 'indi' ? debianGate : simulatedGate), disk: settings.gate.disk },
     fields: [scenario.field],
     camera: kind === 'indi' ? debianCamera : simulated,
     calibration: calibrationOf(request),

@@ -159,6 +159,9 @@ export function createNight(deps: NightDeps): Night {
     }
     const hasRoof = devices.roof !== undefined && limits().inputs.roof !== 'absent'
     const open = devices.roof?.state().position === 'open'
+    // The roof opens only over a parked mount. Under a closed one only a dome leaves it the room to get there.
+    if (hasRoof && !open && !mount.state().parked && limits().roof.clearsTelescope)
+      await must({ kind: 'park' }, 'mount', signal)
     await whenAllowed({ kind: hasRoof && !open ? 'openRoof' : 'unpark' }, signal)
     opened = true
     if (hasRoof && !open) {

@@ -1,6 +1,6 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Safety } from '@nightjar/firmware-bridge/devices/safety.ts'
-import type { Weather, WeatherState } from '@nightjar/firmware-bridge/devices/weather.ts'
+import type { Weather } from '@nightjar/firmware-bridge/devices/weather.ts'
 import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { GateSettings } from '../contract/gateSettings.ts'
 import type { Site } from '../observations/ephemeris.ts'
@@ -10,7 +10,7 @@ import { type Action, type Asker, inWords } from './gate/command.ts'
 import { beginHistory, remember } from './gate/history.ts'
 import { createReadings } from './gate/readings.ts'
 import { skyAt } from './gate/sky.ts'
-import type { GateState, Lease, RainSaid, Reading } from './gate/state.ts'
+import type { GateState, Lease, Reading } from './gate/state.ts'
 import { decide, type Verdict } from './gate.ts'
 import { filterTruth, focuserTruth, parkedTruth, roofTruth, type Seen, slewTruth } from './truth.ts'
 
@@ -113,7 +113,7 @@ export function createCommander(deps: CommanderDeps): Commander {
     const bySafety =
       safety && tells('rain of the controller', safety) && heldReading('rain of the controller', safety.state())
     const byWeather =
-      weather && tells('rain of the station', weather) && heldReading('rain of the station', wetness(weather.state()))
+      weather && tells('rain of the station', weather) && heldReading('rain of the station', weather.state())
     return { safety: bySafety || undefined, weather: byWeather || undefined, rain: bySafety || byWeather || undefined }
   }
 
@@ -278,13 +278,5 @@ export function createCommander(deps: CommanderDeps): Commander {
     },
   }
 }
-
-/** Wet when the station says so, or measures any rain; unknown when it does neither. */
-const wetness = (weather: WeatherState): RainSaid & { readonly atMs: number } => ({
-  connected: weather.connected,
-  atMs: weather.atMs,
-  raining:
-    weather.raining ?? (weather.rainMillimetresPerHour === undefined ? undefined : weather.rainMillimetresPerHour > 0),
-})
 
 const siteHasNo = (device: string): Promise<Outcome> => Promise.resolve(failure(`this site has no ${device}`))

@@ -26,6 +26,9 @@ export interface IndiDeps {
   readonly arcsecPerPixel: number
 }
 
+/** Most drivers ask once a minute, which is too seldom for rain. */
+const weatherSeconds = 5
+
 type IndiMaker<D> = (client: IndiClient, name: string, deps: IndiDeps) => D
 
 /** The INDI driver of each kind of device that INDI has one for. */
@@ -38,7 +41,7 @@ export const indiMakers: { readonly [K in keyof Devices]?: IndiMaker<NonNullable
   roof: createIndiRoof,
   cover: createIndiCover,
   flatPanel: createIndiFlatPanel,
-  weather: (client, name) => createIndiWeather(client, name),
+  weather: (client, name) => createIndiWeather(client, name, { updateSeconds: weatherSeconds }),
   skyQuality: createIndiSkyQuality,
   power: createIndiPower,
   gps: (client, name) => createIndiGps(client, name),

@@ -10,7 +10,7 @@ import { startLife, unadoptedFrames } from '../once/lives.ts'
 const installed = existsSync('/usr/bin/indiserver')
 if (!installed) console.log("skipped: the death of Debian's drivers in a whole night (apt-get install indi-bin)")
 
-const patienceMs = 40_000
+const patienceMs = 90_000
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = clock.monotonic() + patienceMs
@@ -99,5 +99,5 @@ describe.runIf(installed)("the daemon with Debian's drivers", () => {
       expect(unadoptedFrames(folder.path, database)).toEqual([])
     }
     expect(await verifyFolder(folder.path)).toMatchObject({ ok: true, problems: [] })
-  }, 180_000)
+  }, 300_000)
 })

@@ -90,7 +90,7 @@ describe.skipIf(!mayMount)('the whole daemon on a disk that fills', () => {
     const { bavail, bsize } = statfsSync(disk.path)
     expect(bavail * bsize).toBeGreaterThan(100 * MB)
     expect(verify(disk.path)).toEqual({ status: 0, said: expect.stringContaining('all is well') })
-  })
+  }, 180_000)
 
   it('parks when the disk takes no more, loses no frame and gives none up, and goes on when there is space', async () => {
     using scratch = temporaryFolder()
@@ -125,5 +125,5 @@ describe.skipIf(!mayMount)('the whole daemon on a disk that fills', () => {
     expect(givenUp(disk.path)).toEqual([])
     expect(settledFrames(disk.path)).toEqual([...new Set(settledFrames(disk.path))])
     expect(verify(disk.path)).toEqual({ status: 0, said: expect.stringContaining('all is well') })
-  })
+  }, 180_000)
 })

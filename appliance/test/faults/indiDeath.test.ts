@@ -210,5 +210,5 @@ describe('an INDI server that is killed', () => {
     expect(after.some((event) => event.type === 'device.givenUp')).toBe(false)
     expect(await reopened.verify()).toMatchObject({ ok: true, problems: [], orphans: [] })
     console.log(recoveries.join('\n'))
-  })
+  }, 180_000)
 })
