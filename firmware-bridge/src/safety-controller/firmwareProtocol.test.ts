@@ -92,6 +92,27 @@ describe.skipIf(missing.length > 0)('the firmware’s memory and protocol', () =
     expect(await bench.ask('SET hold-s 1')).toBe('? SET moving')
   })
 
+  it('takes a sensor that works the other way round, and leaves the current alone, where its settings say so', async () => {
+    await using bench = await opened()
+    bench.chip.tell('PIN D2 1')
+    expect(await bench.ask('SET invert 4')).toBe('= SET invert 4 0 31 0')
+    await bench.run(100)
+    // The pin and its meaning changed within the same 30 ms: never rain.
+    expect((await state(bench)).slice(0, 2)).toEqual(['open', 'still'])
+    expect(await bench.ask('SET over-ma 0')).toBe('= SET over-ma 0 0 20000 8000')
+    bench.chip.tell('ADC 0 500')
+    expect(await bench.ask('CLOSE')).toBe('= CLOSE')
+    await bench.run(1_500)
+    expect((await state(bench)).slice(0, 3)).toEqual(['between', 'closing', 'none'])
+    await bench.run(2_000)
+    const wetMs = bench.now()
+    await bench.ask('OPEN')
+    await bench.run(2_500)
+    bench.chip.tell('PIN D2 0')
+    await bench.run(3_000)
+    expect(bench.since('closing', wetMs)).toBeGreaterThan(wetMs + 2_500)
+  })
+
   it('does not change a thing for a million bytes of noise and garbled commands', async () => {
     await using bench = await fresh()
     bench.chip.tell('ROOF 2000 0')
