@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { debianRoot, machineObstacle } from './machine.ts'
-import { proveUnit, unitSeconds } from './unit.ts'
+import { checkoutObstacle, proveUnit, unitSeconds } from './unit.ts'
 
-const obstacle =
-  machineObstacle() ??
-  (existsSync(debianRoot) ? undefined : `no ${debianRoot}: scripts/soak systemd makes it, in a minute`)
+const noRoot = (): string | undefined =>
+  existsSync(debianRoot) ? undefined : `no ${debianRoot}: scripts/soak systemd makes it, in a minute`
+const obstacle = machineObstacle() ?? noRoot() ?? checkoutObstacle()
 if (obstacle !== undefined) console.log(`skipped: the unit under a real systemd (${obstacle})`)
 
 describe.skipIf(obstacle !== undefined)('the unit under a real systemd', () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -30,6 +31,13 @@ export interface UnitReport {
   readonly verified: boolean
   /** Lines of systemd's own journal that say what was not as it should be. */
   readonly complaints: readonly string[]
+}
+
+/** Why the service would not start from this checkout; undefined when it would. It may not set the checkout up itself. */
+export function checkoutObstacle(): string | undefined {
+  const env = { ...process.env, NIGHTJAR_SETUP: 'never' }
+  const { status } = spawnSync('sh', [join(repository, 'scripts/start'), '--help'], { env, stdio: 'ignore' })
+  return status === 0 ? undefined : 'this checkout is not set up: scripts/start --help does it'
 }
 
 /** Starts, hangs and stops the daemon. `onStep` is told what is under way. */
