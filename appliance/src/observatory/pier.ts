@@ -13,10 +13,19 @@ export const wrapDeg = (degrees: number): number => ((((degrees + 180) % 360) + 
 /** The side that a German mount takes for an hour angle when it keeps its counterweight down. */
 export const normalSide = (hourAngleDeg: number): 'east' | 'west' => (hourAngleDeg < 0 ? 'west' : 'east')
 
-/** How far the counterweight is up, degrees, in [-270, 90): negative is down. */
+/**
+ * How far the polar axis is turned, degrees in [-270, 90): 0 with the target on the meridian and the counterweight level,
+ * -90 with it straight down, -180 level again under the pole.
+ */
+export function polarAxisDeg(side: 'east' | 'west', hourAngleDeg: number): number {
+  const turned = side === 'west' ? hourAngleDeg : -hourAngleDeg
+  return turned >= 90 ? turned - 360 : turned
+}
+
+/** How far the counterweight is above level, degrees of the polar axis in [-90, 90]: up past the meridian, and under the pole. */
 export function counterweightUpDeg(side: 'east' | 'west', hourAngleDeg: number): number {
-  const up = side === 'west' ? hourAngleDeg : -hourAngleDeg
-  return up >= 90 ? up - 360 : up
+  const turned = polarAxisDeg(side, hourAngleDeg)
+  return turned > -90 ? turned : -180 - turned
 }
 
 /**

@@ -56,13 +56,15 @@ export function closingStep(before: ClosingState, look: ClosingLook, nowMs: numb
     parkingSinceMs,
     closingSinceMs: shut ? undefined : (before.closingSinceMs ?? (wantsClose ? nowMs : undefined)),
   }
-  const alarm = alarmOf(state, look, nowMs, budget)
+  const alarm = alarmOf(state, nowMs, budget)
   if (look.parked && shut) return { state: notClosing, action: 'closed', alarm: undefined }
   if (wantsClose) return repeated(state, 'closedAtMs', 'close', nowMs, budget.closeRepeatSeconds, alarm)
   if (look.parked) return { state, action: 'wait', alarm }
   // Under a roof that is already shut the telescope is left where it is: moving it would push it against the roof.
-  if (look.roof === 'closed' && !look.clearsTelescope)
-    return { state, action: look.moving ? 'stop' : 'wait', alarm: 'the roof is closed and the telescope is not parked' }
+  if (look.roof === 'closed' && !look.clearsTelescope) {
+    const loud = look.moving ? 'the telescope moves under the closed roof' : alarm
+    return { state, action: look.moving ? 'stop' : 'wait', alarm: loud }
+  }
   // A roof on its way (by a hand, or by the site's leave) is not met by a moving telescope.
   if (look.roof === 'closing' && !look.clearsTelescope) return { state, action: look.moving ? 'stop' : 'wait', alarm }
   return repeated(state, 'parkedAtMs', 'park', nowMs, budget.parkRepeatSeconds, alarm)
@@ -82,13 +84,12 @@ function repeated(
   return { state: { ...state, [last]: nowMs }, action, alarm }
 }
 
-function alarmOf(state: ClosingState, look: ClosingLook, nowMs: number, budget: GateClosing): string | undefined {
+function alarmOf(state: ClosingState, nowMs: number, budget: GateClosing): string | undefined {
   const parking = (nowMs - (state.parkingSinceMs ?? nowMs)) / 1000
   const closing = (nowMs - (state.closingSinceMs ?? nowMs)) / 1000
   if (parking > budget.parkBudgetSeconds)
     return `the mount has not parked for ${parking.toFixed(0)} s, longer than ${budget.parkBudgetSeconds} s`
   if (closing > budget.closeBudgetSeconds)
     return `the roof has not closed for ${closing.toFixed(0)} s, longer than ${budget.closeBudgetSeconds} s`
-  if (look.parked && look.roof === 'unheard') return 'the roof says nothing: the close command is repeated'
   return undefined
 }

@@ -1,5 +1,5 @@
 import type { GatePointing } from '../../contract/gateSettings.ts'
-import { counterweightUpDeg, normalSide } from '../pier.ts'
+import { counterweightUpDeg, normalSide, polarAxisDeg } from '../pier.ts'
 import type { Place } from './sky.ts'
 
 /**
@@ -12,6 +12,8 @@ import type { Place } from './sky.ts'
 const rad = Math.PI / 180
 /** Beyond half a turn by less than this, a mount may as well go the other way round. */
 const nearlyHalfTurnDeg = 190
+/** Nearer to the pole (of an alt-azimuth mount: the zenith) than this, an hour angle means nothing. */
+const atPoleDeg = 0.5
 
 /** Angles of the two axes, degrees. The second may pass 90°: over the pole (or zenith) and down the other side. */
 interface Axes {
@@ -32,7 +34,8 @@ export function pathFromSunDeg(ends: PathEnds, sun: Place, pointing: GatePointin
   const frame = frameOf(pointing)
   const sunAt = frame(sun)
   let least = greatCircleDeg(frame(ends.from), frame(ends.to), sunAt)
-  for (const [a, b] of turns(ends, pointing, latitudeDeg)) least = Math.min(least, rectangleDeg(a, b, sunAt))
+  for (const [a, b] of turns(ends, pointing, latitudeDeg))
+    for (const [start, stop] of aroundPole(a, b, pointing)) least = Math.min(least, rectangleDeg(start, stop, sunAt))
   return least
 }
 
@@ -42,6 +45,22 @@ function turns(ends: PathEnds, pointing: GatePointing, latitudeDeg: number): (re
   const starts = sidesOf(ends.from, ends.fromSide, pointing).map((side) => germanAxes(side, ends.from, latitudeDeg))
   const stops = sidesOf(ends.to, ends.toSide, pointing).map((side) => germanAxes(side, ends.to, latitudeDeg))
   return starts.flatMap((a) => stops.map((b) => [a, b] as const))
+}
+
+/**
+ * Where the tube lies along the first axis, coordinates do not tell how far that axis is turned: it may have the whole of
+ * its range to go.
+ */
+function aroundPole(a: Axes, b: Axes, pointing: GatePointing): (readonly [Axes, Axes])[] {
+  const known = [a, b].filter(({ second }) => !(Math.abs(Math.abs(second) - 90) < atPoleDeg))
+  if (known.length === 2) return [[a, b]]
+  const [middle, half] =
+    pointing.mount === 'german' ? [-90, 90 + pointing.counterweightUpDeg] : [(known[0] ?? a).first, 180]
+  return [-1, 1].flatMap((way) => {
+    const end = middle + way * half
+    const whole = (axes: Axes): Axes => (known.includes(axes) ? axes : { ...axes, first: end })
+    return [[whole(a), whole(b)] as const]
+  })
 }
 
 /** The short way round, both ways where they are nearly alike, and for a fork the one that does not pass below the pole. */
@@ -75,7 +94,7 @@ function sidesOf(
 
 /** West of the pier the axes read hour angle and declination; east of it the tube has gone over the elevated pole. */
 function germanAxes(side: 'east' | 'west', { hourAngleDeg, decDeg }: Place, latitudeDeg: number): Axes {
-  const up = counterweightUpDeg(side, hourAngleDeg)
+  const up = polarAxisDeg(side, hourAngleDeg)
   if (side === 'west') return { first: up, second: decDeg }
   return { first: -180 - up, second: (latitudeDeg < 0 ? -180 : 180) - decDeg }
 }

@@ -64,6 +64,8 @@ function whyHereNearSun(state: GateState, command: Command, limits: GateSettings
     if (silent('roof', state, limits) === undefined && state.roof?.value.position === 'closed') return undefined
     const quiet = silent('mount', state, limits)
     if (quiet !== undefined) return `${quiet}, so it may point at the Sun`
+    // A slew under the closed cover may have been let through the cone: it ends first.
+    if (state.mount?.value.slewing !== false) return 'the mount is moving, and the Sun is up: wait, or stop it first'
   } else if (capped(state, limits)) return undefined
   const awayDeg = state.mount ? sunAwayDeg(state.mount.value, state) : Number.NaN
   const keepDeg = limits.sun.coneDeg + coneMarginDeg

@@ -581,13 +581,13 @@ export const skyClaims: readonly Claim[] = [
   {
     name: 'the cover opens only where the telescope cannot see a Sun that is up',
     commands: byNight(samples.openCover),
-    view: { sky: 'all', mount: ['pointing'], cover: 'all', roof: ['position'] },
+    view: { sky: 'all', mount: ['pointing', 'slewing'], cover: 'all', roof: ['position'] },
     limits: [byDay],
-    choices: { sky: suns, pointing: places.slice(3) },
+    choices: { sky: suns.slice(20), pointing: places.slice(4) },
     holds: (s, _c, l) =>
       sunIsDown(s) ||
       (roofHeard(s, l) && s.roof?.value.position === 'closed') ||
-      (mountHeard(s, l) && awayFromSun(s, l)),
+      (mountHeard(s, l) && !s.mount!.value.slewing && awayFromSun(s, l)),
   },
   {
     name: 'nobody moves the telescope by hand or to its home uncovered while the Sun is up',
