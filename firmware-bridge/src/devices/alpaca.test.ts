@@ -9,14 +9,14 @@ import {
   createAlpacaSwitchSimulator,
   createAlpacaWeatherSimulator,
 } from '../simulators/alpacaAccessories.ts'
+import { createAlpacaCameraSimulator } from '../simulators/alpacaCamera.ts'
 import {
-  createAlpacaCameraSimulator,
   createAlpacaDomeSimulator,
   createAlpacaFilterWheelSimulator,
   createAlpacaFocuserSimulator,
-  createAlpacaTelescopeSimulator,
 } from '../simulators/alpacaDevices.ts'
 import { createSimulatedAlpacaServer } from '../simulators/alpacaServer.ts'
+import { createAlpacaTelescopeSimulator } from '../simulators/alpacaTelescope.ts'
 import { alpacaCameraCard, createAlpacaCamera } from './alpacaCamera.ts'
 import { alpacaCoverCard, alpacaFlatPanelCard, createAlpacaCover, createAlpacaFlatPanel } from './alpacaCover.ts'
 import { alpacaFilterWheelCard, createAlpacaFilterWheel } from './alpacaFilterWheel.ts'
