@@ -2,6 +2,10 @@
  * A dome with its shutter, or a roll-off roof, behind any INDI dome driver. A roof without a shutter is closed by parking
  * (indi_rolloff_dome). `open` and `closed` are said only of a driver that is there, was heard lately and reports Ok:
  * libindi shows Busy while the shutter moves, Idle when it does not know and Alert when it failed.
+ *
+ * Whether a roof is parked is something that libindi remembers in a file and takes for true when it starts (measured:
+ * indi_rolloff_dome without that file says unparked, Ok, and opens "already"). So without end switches a parked roof
+ * counts as closed only after it was seen to move there.
  */
 import type { Clock } from '../clock.ts'
 import type { IndiClient } from '../indi/client.ts'
@@ -16,6 +20,8 @@ export interface IndiRoofOptions {
   readonly clock: Clock
   /** A driver that was not heard for so long no longer confirms anything; the client asks it every 5 s. */
   readonly staleMs?: number
+  /** Takes the parked flag of a roll-off roof without end switches for true, though the driver may only remember it. */
+  readonly trustParked?: boolean
 }
 
 export const indiRoofCard = driverCard('roof', 'INDI', ['open', 'close', 'abort', 'azimuth', 'endSwitches'])
@@ -35,6 +41,7 @@ const rollOff = { property: 'DOME_PARK', open: 'UNPARK', close: 'PARK' } as cons
 export function createIndiRoof(client: IndiClient, name: string, options: IndiRoofOptions): Roof {
   const { clock, staleMs = defaultStaleMs } = options
   const device = openIndiDevice(client, name)
+  const journey = watchJourneys(device)
   let motion = new AbortController()
 
   const newMotion = (reason: string): AbortSignal => {
@@ -48,7 +55,7 @@ export function createIndiRoof(client: IndiClient, name: string, options: IndiRo
     const fresh = head.connected && clock.now() - head.atMs <= staleMs
     return {
       ...head,
-      position: fresh ? position(device) : 'unknown',
+      position: fresh ? position(device, options.trustParked === true || journey.arrived()) : 'unknown',
       azimuthDeg: device.number(...azimuth),
       fault: fault(device),
     }
@@ -66,7 +73,7 @@ export function createIndiRoof(client: IndiClient, name: string, options: IndiRo
     if (!outcome.ok) return outcome
     const wanted = end === 'open' ? 'open' : 'closed'
     const confirmed = await client.waitFor(() => state().position === wanted || undefined, confirmMs, signal)
-    return confirmed ? outcome : failure(state().fault ?? `${name} does not confirm that it is ${wanted}`)
+    return confirmed ? outcome : failure(state().fault ?? unconfirmed(device, wanted))
   }
 
   return {
@@ -88,6 +95,7 @@ export function createIndiRoof(client: IndiClient, name: string, options: IndiRo
     },
     async [Symbol.asyncDispose]() {
       motion.abort('disposed')
+      journey.stop()
     },
   }
 }
@@ -107,8 +115,40 @@ async function abort(device: IndiDevice): Promise<Outcome> {
 const leaf = (device: IndiDevice): typeof shutter | typeof rollOff =>
   device.has('DOME_SHUTTER') || !device.has('DOME_PARK') ? shutter : rollOff
 
+const unconfirmed = (device: IndiDevice, wanted: string): string =>
+  leaf(device) === rollOff && !device.has(lights)
+    ? `${device.name} only remembers that it is ${wanted}: it has no end switches and did not move`
+    : `${device.name} does not confirm that it is ${wanted}`
+
+interface Journeys {
+  /** The roof was seen to move to where it says that it stands. */
+  arrived(): boolean
+  stop(): void
+}
+
+/** Watches a roof that is moved by parking: from Busy to Ok in one direction is a journey; a loss forgets all. */
+function watchJourneys(device: IndiDevice): Journeys {
+  let [towards, at] = [undefined, undefined] as (string | undefined)[]
+  const look = (): void => {
+    const property = device.property(rollOff.property)
+    const on = property?.kind === 'switch' ? property.elements.find(({ value }) => value)?.name : undefined
+    const arrives = property?.state === 'Ok' && towards !== undefined && on === towards
+    const stays = property?.state === 'Ok' && towards === undefined && on === at
+    if (property?.state === 'Busy') [towards, at] = [on, undefined]
+    else if (!stays) [towards, at] = [undefined, arrives ? on : undefined]
+  }
+  const stop = device.client.listen((event) => {
+    if (event.type === 'closed' || event.type === 'deviceLost') {
+      if (event.type === 'closed' || event.device === device.name) [towards, at] = [undefined, undefined]
+    } else if (event.type === 'defined' || event.type === 'updated' || event.type === 'deleted') {
+      if (event.device === device.name && event.name === rollOff.property) look()
+    }
+  })
+  return { arrived: () => at !== undefined && device.isOn(rollOff.property, at as 'PARK' | 'UNPARK') === true, stop }
+}
+
 /** What the driver confirms now. End switches say it where there are any; the driver's belief must agree. */
-function position(device: IndiDevice): RoofPosition {
+function position(device: IndiDevice, parkedIsTrue: boolean): RoofPosition {
   const { property: name, open, close } = leaf(device)
   const property = device.property(name)
   if (property?.kind !== 'switch') return 'unknown'
@@ -117,7 +157,8 @@ function position(device: IndiDevice): RoofPosition {
   if (toOpen === isOn(close)) return 'unknown'
   if (property.state === 'Busy') return toOpen ? 'opening' : 'closing'
   if (property.state !== 'Ok') return 'unknown'
-  if (device.has(lights) && !endSwitchesSay(device, toOpen)) return 'unknown'
+  if (device.has(lights)) return endSwitchesSay(device, toOpen) ? (toOpen ? 'open' : 'closed') : 'unknown'
+  if (name === rollOff.property && !parkedIsTrue) return 'unknown'
   return toOpen ? 'open' : 'closed'
 }
 

@@ -104,7 +104,7 @@ const sessions: Readonly<Record<string, Session>> = {
     async drive(client) {
       const roof = createIndiRoof(client, 'RollOff Simulator', { clock })
       await connected(roof, client)
-      return [await roof.open(), await roof.close()]
+      return [await roof.open(), await roof.close(), await roof.open(), await roof.close()]
     },
   },
   weather: {
