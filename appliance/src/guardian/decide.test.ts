@@ -359,3 +359,73 @@ describe('a closing from beginning to end', () => {
     expect(decideGuardian({ ...down, daemon: daemons['left']! }).actions).toEqual([{ type: 'end' }])
   })
 })
+
+describe('a site whose devices obey, sooner or later', () => {
+  const stepMs = 500
+  const roofMs = 15_000
+  const slewMs = 30_000
+
+  /** Plays a site in steps; resolves to the events in order and when the roof was closed, Infinity if it never was. */
+  function play(start: GuardianState, mountMs: number, deafParks: number) {
+    const world = { ...start }
+    const events: string[] = []
+    let [parkedAtMs, closedAtMs, parks] = [never, never, 0]
+    const begunMs = start.nowMs
+    let memory: GuardianMemory = {}
+    for (let nowMs = begunMs; nowMs < begunMs + 300_000; nowMs += stepMs) {
+      // The slew that was under way at the beginning ends some day, whatever the mount makes of a park in the middle of it.
+      if (nowMs >= begunMs + slewMs && parkedAtMs === never && world.mount?.slewing)
+        world.mount = { ...world.mount, slewing: false, tracking: true }
+      if (nowMs >= parkedAtMs && world.mount && !world.mount.parked) {
+        world.mount = { ...world.mount, parked: true, slewing: false, tracking: false }
+        if (world.parkedSensor) world.parkedSensor = { ...world.parkedSensor, parked: true }
+        events.push('parked')
+      }
+      if (nowMs >= closedAtMs && world.roof?.position === 'closing') {
+        world.roof = { ...world.roof, position: 'closed' }
+        events.push('closed')
+      }
+      const decision = decideGuardian({ ...world, nowMs, memory })
+      memory = decision.memory
+      for (const action of decision.actions) {
+        events.push(action.type)
+        if (action.type === 'killDaemon') world.daemon = daemons['dead']!
+        if (action.type === 'park' && parks++ >= deafParks && world.mount && !world.mount.parked) {
+          world.mount = { ...world.mount, slewing: true, tracking: false }
+          parkedAtMs = nowMs + mountMs
+        }
+        if (action.type === 'closeRoof' && world.roof && world.roof.position !== 'closing') {
+          world.roof = { ...world.roof, position: 'closing' }
+          closedAtMs = nowMs + roofMs
+        }
+      }
+      if (decision.phase === 'down') return { events, downAfterMs: nowMs - begunMs }
+    }
+    return { events, downAfterMs: never }
+  }
+
+  it('comes down from every beginning, the roof after the telescope', () => {
+    let plays = 0
+    const axes = {
+      daemon: ['alive', 'hung', 'stuck', 'dead', 'left'],
+      input: ['good', 'rain', 'stale', 'silentOnRain'],
+      mount: ['parked', 'tracking', 'parking'],
+      roof: ['open', 'opening', 'unknown'],
+      policy: ['wait', 'both', 'sensor', 'serial'],
+      mountMs: [0, 20_000, 100_000],
+      deafParks: [0, 2],
+    } as const
+    for (const keys of product(axes)) {
+      if (keys.daemon === 'alive' && keys.input === 'good') continue
+      plays++
+      const parked = keys.mount === 'parked'
+      const sensor = keys.policy === 'both' || keys.policy === 'sensor' ? (parked ? 'down' : 'up') : 'none'
+      const state = build({ ...keys, sensor, memory: 'idle', young: false, stopping: false })
+      const { events, downAfterMs } = play(state, keys.mountMs, keys.deafParks)
+      const limitMs = keys.mountMs + roofMs + (keys.policy === 'serial' ? 95_000 : 5_000) + 90_000
+      expect(downAfterMs, JSON.stringify({ keys, events })).toBeLessThan(limitMs)
+      if (!parked) expect(events.indexOf('closeRoof')).toBeGreaterThan(events.indexOf('parked'))
+    }
+    console.log(`decideGuardian: ${plays} sites played to their end`)
+  })
+})
