@@ -41,7 +41,7 @@ export function createNutUps(connect: Connect, options: NutUpsOptions): Ups {
         source: `NUT ${ups}`,
         atMs: session.atMs,
         connected: session.atMs > 0 && problem === undefined,
-        problem,
+        problem: problem ?? session.loginProblem,
         ...readUps(session.variables),
       }
     },

@@ -30,6 +30,8 @@ export interface NutSession extends AsyncDisposable {
   readonly silentMs: number
   /** Why the last question was not answered; undefined when it was. */
   readonly problem: string | undefined
+  /** Why upsd did not take the user name and password. It tells the supply's state all the same. */
+  readonly loginProblem: string | undefined
 }
 
 const replyMs = 5_000
@@ -46,6 +48,7 @@ export function createNutSession(connect: Connect, options: NutSessionOptions): 
   let atMs = 0
   let heardAt = Number.NEGATIVE_INFINITY
   let problem: string | undefined = 'not connected yet'
+  let loginProblem: string | undefined
   let onReply: ((reply: NutReply) => void) | undefined
   let wireOver = new AbortController()
   const lines = createLineSplitter({
@@ -72,8 +75,9 @@ export function createNutSession(connect: Connect, options: NutSessionOptions): 
 
   async function converse(wire: Wire, signal: AbortSignal): Promise<void> {
     const entered = await logIn(wire, signal)
-    for (let first = true; !signal.aborted && !over.signal.aborted; first = false) {
-      const answer = first && !entered.ok ? entered : await ask(wire, signal, 'LIST', 'VAR', ups)
+    loginProblem = entered.ok ? undefined : entered.reason
+    while (!signal.aborted && !over.signal.aborted) {
+      const answer = await ask(wire, signal, 'LIST', 'VAR', ups)
       if (signal.aborted) return
       if (answer.ok) take(answer)
       else problem = answer.reason
@@ -139,6 +143,9 @@ export function createNutSession(connect: Connect, options: NutSessionOptions): 
     },
     get problem() {
       return problem
+    },
+    get loginProblem() {
+      return loginProblem
     },
     async [Symbol.asyncDispose]() {
       over.abort(new Error('disposed'))
