@@ -31,7 +31,11 @@ export const powerProperties = {
     kinds: ['power'],
     type: 'switch',
     meaning: 'Turns everything off and on again',
-    elements: { POWER_CYCLE_Toggle: ['', 'now'] },
+    elements: {
+      POWER_CYCLE_Toggle: ['', 'now'],
+      POWER_CYCLE_ON: ['', 'everything on, before libindi 2'],
+      POWER_CYCLE_OFF: ['', 'everything off, before libindi 2'],
+    },
   },
   DEW_CHANNELS: {
     kinds: ['power'],
