@@ -97,13 +97,11 @@ export async function startDriverGroups(
   const names = new Set(plans.map((plan) => plan.name))
   if (names.size !== plans.length) throw new NightjarError('indi/groups', 'two driver groups have the same name')
   const groups = plans.map((plan) => new Group(plan, options))
-  try {
-    await Promise.all(groups.map((group) => group.start()))
-  } catch (error) {
-    await Promise.all(groups.map((group) => group.stop()))
-    throw error
-  }
-  return new Groups(groups, options)
+  const starts = await Promise.allSettled(groups.map((group) => group.start()))
+  const failed = starts.find((start) => start.status === 'rejected')
+  if (!failed) return new Groups(groups, options)
+  await Promise.all(groups.map((group) => group.stop()))
+  throw failed.reason
 }
 
 class Groups implements DriverGroups {
@@ -344,6 +342,8 @@ class Group {
         this.#died(error instanceof Error ? error.message : String(error))
       }
     }
+    // Stopped while it was starting.
+    await this.server?.[Symbol.asyncDispose]()
   }
 
   #died(reason: string): void {

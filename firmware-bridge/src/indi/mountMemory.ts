@@ -1,7 +1,7 @@
 /**
  * What a mount's driver forgets when it dies, put back when it returns: after the site and the time (which the client
- * restores by itself) whether it was parked, where it pointed, and how it tracked. It never moves the mount, and does
- * nothing that the caller's gate does not permit.
+ * restores by itself) where it pointed and how it tracked. It never unparks nor slews the mount, and does nothing that the
+ * caller's gate does not permit: a mount that comes back parked was parked by somebody with a reason.
  */
 import type { Clock } from '../clock.ts'
 import { done, failure, type Outcome } from '../outcome.ts'
@@ -18,15 +18,15 @@ export interface MountMemoryOptions {
    * the place where it was last heard.
    */
   readonly positionIn?: 'mount' | 'driver'
-  /** Asked before a sync, an unpark and tracking: the command gate. Permits everything by default. */
-  readonly permit?: (action: 'unpark' | 'sync' | 'track') => Outcome
+  /** Asked before a sync and before tracking: the command gate. Permits both by default. */
+  readonly permit?: (action: 'sync' | 'track') => Outcome
   readonly onReturn?: (report: MountReturn) => void
 }
 
 export interface MountReturn {
   readonly device: string
   readonly outcome: Outcome
-  /** What was put back, in order: `site`, `time`, `unpark`, `sync`, `track mode`, `track rate`, `tracking`. */
+  /** What was put back, in order: `site`, `time`, `sync`, `track mode`, `track rate`, `tracking`. */
   readonly restored: readonly string[]
   /** From the loss to the end of the restoring. */
   readonly elapsedMs: number
@@ -61,6 +61,9 @@ const watched: ReadonlySet<string> = new Set([
 ])
 const returnMs = 120_000
 const settingMs = 10_000
+const parkKnownMs = 2_000
+/** Sidereal seconds in a second (Explanatory Supplement to the Astronomical Almanac). */
+const siderealPerSolar = 1.0027379
 
 /** Watches the mount for as long as it is not disposed. */
 export function rememberMount(client: IndiClient, device: string, options: MountMemoryOptions): MountMemory {
@@ -68,6 +71,8 @@ export function rememberMount(client: IndiClient, device: string, options: Mount
   const stop = new AbortController()
   let remembered: RememberedMount | undefined
   let lostAt: number | undefined
+  /** Unix ms UTC. */
+  let lostAtMs = 0
   let restoring = false
 
   async function putBack(memory: RememberedMount, since: number): Promise<void> {
@@ -78,7 +83,7 @@ export function rememberMount(client: IndiClient, device: string, options: Mount
       restored.length = 0
       // Lost once more while it was being restored: from the beginning, with the same memory.
       lostAt = undefined
-      outcome = await restoreMount(client, device, memory, restored, options, stop.signal)
+      outcome = await restoreMount({ client, device, memory, lostAtMs, options, signal: stop.signal }, restored)
     } while (lostAt !== undefined && !stop.signal.aborted)
     restoring = false
     if (stop.signal.aborted) return
@@ -90,7 +95,9 @@ export function rememberMount(client: IndiClient, device: string, options: Mount
     if (!('device' in event) || event.device !== device) return
     if (event.type === 'deviceLost') {
       lostAt = clock.monotonic()
-      if (remembered && !restoring) void putBack(remembered, lostAt)
+      if (restoring || !remembered) return
+      lostAtMs = clock.now()
+      void putBack(remembered, lostAt)
     } else if (!restoring && (event.type === 'defined' || event.type === 'updated') && watched.has(event.name)) {
       remembered = recall(client.state, device, clock.now()) ?? remembered
     }
@@ -136,22 +143,26 @@ function coordinatesOf(state: IndiState, device: string): string | undefined {
 
 interface Step {
   readonly name: string
-  readonly action?: 'unpark' | 'sync' | 'track'
+  readonly action?: 'sync' | 'track'
   run(): Promise<Outcome>
 }
 
-async function restoreMount(
-  client: IndiClient,
-  device: string,
-  memory: RememberedMount,
-  restored: string[],
-  options: MountMemoryOptions,
-  signal: AbortSignal,
-): Promise<Outcome> {
+interface Return {
+  readonly client: IndiClient
+  readonly device: string
+  readonly memory: RememberedMount
+  readonly lostAtMs: number
+  readonly options: MountMemoryOptions
+  readonly signal: AbortSignal
+}
+
+/** `restored` tells what has been done, also when a later step fails. */
+async function restoreMount(mount: Return, restored: string[]): Promise<Outcome> {
+  const { client, device, options, signal } = mount
   const connected = (state: IndiState): true | undefined =>
     (isConnected(state, device) && coordinatesOf(state, device) !== undefined) || undefined
   if (!(await client.waitFor(connected, returnMs, signal))) return failure(`${device} did not come back`)
-  for (const step of await steps(client, device, memory, options, signal)) {
+  for (const step of await steps(mount)) {
     const permitted = step.action ? (options.permit?.(step.action) ?? done) : done
     if (!permitted.ok) return failure(`${step.name} was not permitted: ${permitted.reason}`)
     const outcome = await step.run()
@@ -162,13 +173,7 @@ async function restoreMount(
 }
 
 /** What is to be done, in the only order that is right: a sync before the site and the time is known points elsewhere. */
-async function steps(
-  client: IndiClient,
-  device: string,
-  memory: RememberedMount,
-  options: MountMemoryOptions,
-  signal: AbortSignal,
-): Promise<readonly Step[]> {
+async function steps({ client, device, memory, lostAtMs, options, signal }: Return): Promise<readonly Step[]> {
   const list: Step[] = []
   const set = (property: string, values: Values): Promise<Outcome> =>
     client.set(device, property, values, { timeoutMs: settingMs, signal, judge: judgeSwitches })
@@ -179,13 +184,15 @@ async function steps(
   if (time)
     list.push({ name: 'time', run: () => client.set(device, 'TIME_UTC', time, { judge: judgeAccepted, signal }) })
   if (memory.parked) return list
-  const parked = await client.waitFor((state) => findProperty(state, device, 'TELESCOPE_PARK'), settingMs, signal)
-  if (parked && findSwitch(client.state, device, 'TELESCOPE_PARK', 'PARK') === true) {
-    list.push({ name: 'unpark', action: 'unpark', run: () => set('TELESCOPE_PARK', { UNPARK: true }) })
+  if (await isParked(client, device, signal)) {
+    const reason = `${device} was not parked and came back parked: it stays so`
+    return [...list, { name: 'tracking', run: async () => failure(reason) }]
   }
   const { coordinates, trackMode, trackRate } = memory
   if (options.positionIn === 'driver' && coordinates) {
-    list.push({ name: 'sync', action: 'sync', run: () => sync(client, device, coordinates, signal) })
+    const run = (): Promise<Outcome> =>
+      sync(client, device, drifted(coordinates, options.clock.now() - lostAtMs), signal)
+    list.push({ name: 'sync', action: 'sync', run })
   }
   if (trackMode !== undefined && findSwitch(client.state, device, 'TELESCOPE_TRACK_MODE', trackMode) === false) {
     list.push({ name: 'track mode', run: () => set('TELESCOPE_TRACK_MODE', { [trackMode]: true }) })
@@ -199,6 +206,18 @@ async function steps(
     list.push({ name: 'tracking', action: 'track', run: () => set('TELESCOPE_TRACK_STATE', values) })
   }
   return list
+}
+
+/** Drivers without parking never define the property. */
+async function isParked(client: IndiClient, device: string, signal: AbortSignal): Promise<boolean> {
+  await client.waitFor((state) => findProperty(state, device, 'TELESCOPE_PARK'), parkKnownMs, signal)
+  return findSwitch(client.state, device, 'TELESCOPE_PARK', 'PARK') === true
+}
+
+/** Motors that a dead driver does not drive stand still, while the sky goes on at the sidereal rate. */
+function drifted<T extends { readonly raHours: number }>(coordinates: T, elapsedMs: number): T {
+  const raHours = (coordinates.raHours + (Math.max(0, elapsedMs) * siderealPerSolar) / 3_600_000) % 24
+  return { ...coordinates, raHours }
 }
 
 /** Drivers that track stay Busy: only the values tell. */

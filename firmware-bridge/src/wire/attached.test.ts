@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -142,6 +144,18 @@ describe('a unix socket with attachments', () => {
     const file = memoryOf('0123456789')
     expect(takeMemory(openSync(`/proc/self/fd/${file}`, 'r'), 9).byteLength).toBe(0)
     expect(takeMemory(openSync(`/proc/self/fd/${file}`, 'r'), 10).byteLength).toBe(10)
+  })
+
+  it('does not keep a process from exiting', async () => {
+    const server = net.createServer(() => undefined).listen(path)
+    const module = new URL('./attached.ts', import.meta.url).href
+    const program = `import { connectAttached } from ${JSON.stringify(module)}
+      await connectAttached(${JSON.stringify(path)})({ onBytes() {}, onClose() {} })
+      setTimeout(() => process.exit(7), 100)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore', timeout: 10_000 })
+    const [status] = await once(child, 'close')
+    server.close()
+    expect(status).toBe(7)
   })
 
   it('names the path of a socket that is not there', async () => {

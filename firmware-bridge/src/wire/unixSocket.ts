@@ -27,6 +27,7 @@ const descriptorBytes = 4
 /** libindi sends at most 16 in one message. */
 const mostDescriptors = 32
 const longestPathBytes = 107
+const longestCallMs = 250
 
 type Call = (...args: unknown[]) => number
 
@@ -104,8 +105,9 @@ export function listenUnixSocket(path: string): number {
   throw new NightjarError('wire/listen', `unix ${path}: ${name}: remove what is in the way`)
 }
 
-/** Waits for the next connection, blocking this thread; undefined when the listener has been shut down. */
+/** Waits for the next connection, blocking this thread; undefined when it went away or the listener has been shut down. */
 export function acceptUnixSocket(listener: number): number | undefined {
+  waitReadable(listener)
   const descriptor = libc().accept(listener, null, null)
   return descriptor < 0 ? undefined : descriptor
 }
@@ -163,12 +165,15 @@ export function receiveMessage(descriptor: number, into: Uint8Array): Received {
   }
 }
 
-/** `struct pollfd` { int fd; short events; short revents }. Returns also at a hang-up. */
+/**
+ * `struct pollfd` { int fd; short events; short revents }. Returns also at a hang-up. A process that exits waits for its
+ * threads, and a thread can be ended only between two calls, so none is long.
+ */
 function waitReadable(descriptor: number): void {
   const poll = Buffer.alloc(8)
   poll.writeInt32LE(descriptor, 0)
   poll.writeInt16LE(POLLIN, 4)
-  libc().poll(poll, 1, -1)
+  while (libc().poll(poll, 1, longestCallMs) === 0);
 }
 
 /** Every `SCM_RIGHTS` message of a control buffer; headers begin at multiples of eight bytes. */
