@@ -18,7 +18,7 @@ export const normalSide = (hourAngleDeg: number): 'east' | 'west' => (hourAngleD
  * -90 with it straight down, -180 level again under the pole.
  */
 export function polarAxisDeg(side: 'east' | 'west', hourAngleDeg: number): number {
-  const turned = side === 'west' ? hourAngleDeg : -hourAngleDeg
+  const turned = side === 'west' ? hourAngleDeg : 0 - hourAngleDeg
   return turned >= 90 ? turned - 360 : turned
 }
 

@@ -100,7 +100,7 @@ export class Operation {
   /** Seconds mostly; long ones when all is shut, so that many days go by. */
   #pause(): number {
     const { world, random } = this
-    const asleep = world.parked && world.roof === 0 && world.roofMotor === 0 && !world.moving
+    const asleep = !world.raining && world.parked && world.roof === 0 && world.roofMotor === 0 && !world.moving
     return asleep && random.next() < 0.02 ? 3600 * random.next() : 0.5 + 4 * random.next()
   }
 

@@ -575,13 +575,13 @@ export const skyClaims: readonly Claim[] = [
     commands: byNight(samples.unpark, samples.track, samples.trackRate, samples.guide),
     view: { sky: 'all', mount: ['pointing'], cover: 'all', roof: [] },
     limits: [byDay],
-    choices: { sky: suns, pointing: places },
+    choices: { sky: suns.slice(16), pointing: places },
     holds: (s, _c, l) => sunIsDown(s) || covered(s, l) || awayFromSun(s, l),
   },
   {
     name: 'the cover opens only where the telescope cannot see a Sun that is up',
     commands: byNight(samples.openCover),
-    view: { sky: 'all', mount: ['pointing', 'slewing'], cover: 'all', roof: ['position'] },
+    view: { sky: 'all', mount: ['pointing', 'slewing'], cover: [], roof: ['position'] },
     limits: [byDay],
     choices: { sky: suns.slice(20), pointing: places.slice(4) },
     holds: (s, _c, l) =>
