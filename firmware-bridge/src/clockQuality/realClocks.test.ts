@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock as clock } from '../clock.ts'
 import { createChronyTimeSource } from '../devices/chronyTimeSource.ts'
 import { createGpsd } from '../devices/gpsd.ts'
@@ -12,7 +12,10 @@ import { arePresent, freePort, startProgram, until } from '../simulators/realPee
 import { connectTcp } from '../wire/tcp.ts'
 
 const isRoot = process.getuid?.() === 0
-const folder = mkdtempSync(join(tmpdir(), 'nightjar-clock-'))
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'nightjar-clock-'))
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Debian's chronyd, which with -x never touches the clock. */

@@ -17,14 +17,15 @@ const isRoot = process.getuid?.() === 0
 if (present && !isRoot) console.log('skipped: only root can tell upsd and dummy-ups to run as root')
 
 describe.skipIf(!present || !isRoot)('Debian’s upsd with dummy-ups', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'nightjar-nut-'))
-  const environment = { NUT_CONFPATH: folder, NUT_STATEPATH: folder, NUT_ALTPIDPATH: folder }
+  let folder = ''
   const running = new Map<string, Program>()
   let port = 0
   let ups: Ups
 
-  const start = (program: string, ...argv: string[]): void =>
-    void running.set(program, startProgram(program, [...argv, '-u', 'root', '-F'], environment))
+  function start(program: string, ...argv: string[]): void {
+    const environment = { NUT_CONFPATH: folder, NUT_STATEPATH: folder, NUT_ALTPIDPATH: folder }
+    running.set(program, startProgram(program, [...argv, '-u', 'root', '-F'], environment))
+  }
   async function kill(program: string): Promise<void> {
     await running.get(program)?.kill()
     running.delete(program)
@@ -36,6 +37,7 @@ describe.skipIf(!present || !isRoot)('Debian’s upsd with dummy-ups', () => {
     )
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'nightjar-nut-'))
     chmodSync(folder, 0o700)
     port = await freePort()
     writeFileSync(
