@@ -6,11 +6,12 @@ import { gateRules } from '../rules.ts'
 import type { GateState, InputName } from '../state.ts'
 import { everyState, monotonicMs, night, nowMs, trap, type View, wholeSpace } from './classes.ts'
 import { type Proof, prove, rulesWithin } from './prove.ts'
-import { anyway, type Claim, claims, closeClaims, rains, samples, skyClaims, strict } from './safetyCase.ts'
+import { anyway, type Claim, claims, closeClaims, rains, samples, strict } from './safetyCase.ts'
+import { skyClaims } from './skyCase.ts'
 
 const safetyCase = [...claims, ...skyClaims, ...closeClaims]
 
-test('every claim of the safety case holds in every state, and each allows something that it could have denied', () => {
+test('every claim of the safety case holds in every state', () => {
   const proofs = safetyCase.map((claim) => ({ claim, proof: prove(claim, gateRules) }))
   for (const { claim, proof } of proofs) {
     expect(proof.broken, claim.name).toBeUndefined()
