@@ -54,6 +54,11 @@ export const opticsExercises: Pick<Exercises, 'camera' | 'focuser' | 'filterWhee
     async roi(camera, trial) {
       trial.ok('a region', await camera.setRoi({ x: 8, y: 4, widthPixels: 32, heightPixels: 16 }))
       trial.that('frames are as large as it', camera.state().widthPixels === 32 && camera.state().heightPixels === 16)
+      const frame = await camera.expose({ seconds: 0.1, frameType: 'light' })
+      if (trial.ok('a frame of the region', frame) && frame.ok) {
+        const size = fitsSize(frame.bytes)
+        trial.that(`the frame is 32 × 16 pixels, not ${size}`, size === undefined || size === '32 × 16')
+      }
       trial.fails('a region beyond the chip', await camera.setRoi({ x: 0, y: 0, widthPixels: 1e6, heightPixels: 16 }))
       trial.ok('the whole chip', await camera.setRoi(undefined))
       trial.that('frames are larger again', camera.state().widthPixels > 32)
@@ -142,6 +147,13 @@ export const opticsExercises: Pick<Exercises, 'camera' | 'focuser' | 'filterWhee
       await trial.until('it stands', () => !rotator.state().moving)
     },
   },
+}
+
+/** Width × height of a FITS file as its header says; undefined when it is none. */
+function fitsSize(bytes: Uint8Array): string | undefined {
+  const header = Buffer.from(bytes.subarray(0, 2880)).toString('latin1')
+  const axis = (number: number): string | undefined => new RegExp(`NAXIS${number} *= *(\\d+)`).exec(header)?.[1]
+  return header.startsWith('SIMPLE') ? `${axis(1)} × ${axis(2)}` : undefined
 }
 
 async function preview(camera: Camera, trial: Trial): Promise<void> {
