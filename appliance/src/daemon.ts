@@ -41,6 +41,8 @@ export interface DaemonParts {
   readonly offload: Offload
   readonly destinations: readonly Destination[]
   readonly simulated: boolean
+  /** Called every second while the daemon watches over its site. */
+  readonly onLook?: () => void
 }
 
 export interface RunningDaemon extends Daemon, AsyncDisposable {
@@ -98,7 +100,16 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
   const { refused } = await clock.during(adoptFrames(store, clock.now()))
   for (const { path, reason } of refused) console.error(`nightjar: ${path} is not taken up: ${reason}`)
   const onUnsafe = (reasons: readonly string[]): void => night.unsafe(reasons)
-  const watchman = startWatchman({ commander, recovery, patients, clock, store, limits, onUnsafe })
+  const watchman = startWatchman({
+    commander,
+    recovery,
+    patients,
+    clock,
+    store,
+    limits,
+    onUnsafe,
+    onLook: parts.onLook,
+  })
   const stopping = new AbortController()
   const running = pipeline.run(stopping.signal)
   return {

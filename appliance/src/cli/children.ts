@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
@@ -13,11 +14,15 @@ export interface Child extends AsyncDisposable {
   readonly pid: number
 }
 
-/** Starts `nightjar ARGS` and resolves with its first line. Throws `start/child` with what it said on stderr. */
-export async function startChild(args: readonly string[]): Promise<Child> {
+/**
+ * Starts `nightjar ARGS` and resolves with its first line. Throws `start/child` with what it said on stderr. With `outlives`
+ * it is ended neither by our death nor by disposal: it has to know itself when it is no longer needed.
+ */
+export async function startChild(args: readonly string[], { outlives = false } = {}): Promise<Child> {
   // A group of its own: a signal to ours (Ctrl-C) must leave the simulated mount there to be parked.
   // setpriv (util-linux) has the kernel end the child when we are killed: nothing else survives kill -9 of a parent.
-  const command = ['--pdeathsig', 'KILL', process.execPath, '--disable-warning=ExperimentalWarning', entry, ...args]
+  const leash = outlives ? [] : ['--pdeathsig', 'KILL']
+  const command = [...leash, process.execPath, '--disable-warning=ExperimentalWarning', entry, ...args]
   const child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => {
@@ -31,11 +36,15 @@ export async function startChild(args: readonly string[]): Promise<Child> {
     )
   }
   child.stdout.resume()
+  if (outlives) {
+    child.unref()
+    for (const stream of [child.stdout, child.stderr]) (stream as unknown as Socket).unref()
+  }
   return {
     said: JSON.parse(line) as Record<string, unknown>,
     pid: child.pid ?? 0,
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return
+      if (outlives || child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')
       await once(child, 'exit')
     },

@@ -6,6 +6,8 @@ import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
 import type { Settings } from '../contract/config.ts'
+import type { DeviceKind } from '../contract/deviceSettings.ts'
+import type { ServerAddress } from '../guardian/config.ts'
 import type { Field } from '../observations/fields.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import type { Hardware } from '../observatory/devices.ts'
@@ -32,12 +34,15 @@ import {
   debianNames,
   startDebianSimulators,
 } from './debianSimulators.ts'
+import { type Guard, type GuardRequest, startGuard } from './guard.ts'
 
 /** The hardware that a daemon drives, and what is known of the sky above it when that is simulated. */
 export interface Observatory extends Hardware, AsyncDisposable {
   readonly kind: 'simulated' | 'indi' | 'configured'
   /** With the site, fields and camera of this observatory. */
   readonly settings: Settings
+  /** Parks and closes when this process cannot. Undefined where it would die with what it guards. */
+  readonly guard: Guard | undefined
   /** The truth; empty under a real sky. */
   readonly transients: readonly Transient[]
 }
@@ -52,6 +57,8 @@ export interface ObservatoryRequest {
   readonly clock: Clock
   /** Fewer calibration frames and shorter exposures. */
   readonly hasty: boolean
+  /** A counter that only the daemon's own work advances. */
+  readonly health: () => number
 }
 
 /** Opens what was asked for; where Debian's INDI server is not installed, our own simulator stands in, with a word. */
@@ -68,58 +75,78 @@ export async function openObservatory(request: ObservatoryRequest): Promise<Obse
 
 async function openSimulation(request: ObservatoryRequest): Promise<Observatory> {
   const scenario = await scenarioOf(request)
-  const stack = new AsyncDisposableStack()
-  const isDebian = request.kind === 'indi'
-  const connect = isDebian
-    ? await startDebianSimulators({ scenario, folder: join(request.folder, 'indi'), clock: request.clock }, stack)
-    : await openSimulated(request, scenario, stack)
   const settings = simulatedSettings(request, scenario)
+  const stack = new AsyncDisposableStack()
+  const served = request.kind === 'indi' ? await openDebian(request, scenario, stack) : await openOwn(request, scenario)
+  const { server, connect, names } = served
+  const guard =
+    server && stack.use(await startGuard({ ...guardRequest(request, settings), simulated: { server, names } }))
   const hardware = stack.use(
-    await openHardware({
-      ...hardwareRequest(request, settings),
-      simulated: { connect, names: isDebian ? debianNames : deviceNames },
-    }),
+    await openHardware({ ...hardwareRequest(request, settings, guard), simulated: { connect, names } }),
   )
-  if (isDebian) configureDebianSimulators(hardware.indi, deviceNames, request.timeFactor)
+  if (request.kind === 'indi') configureDebianSimulators(hardware.indi, deviceNames, request.timeFactor)
   const sky = createSky({ seed: scenario.seed, catalogue: openStarCatalogue(), transients: scenario.transients })
   return {
     ...hardware,
     kind: request.kind,
     settings,
+    guard,
     transients: sky.transientsNear(scenario.field.raDeg, scenario.field.decDeg, 1),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 
-async function openConfigured(request: ObservatoryRequest): Promise<Observatory> {
-  const { settings } = request
-  const hardware = await openHardware(hardwareRequest(request, settings))
-  return { ...hardware, kind: 'configured', settings, transients: [] }
+/** Simulated devices: how they are reached, and where, when they outlive this process and can be guarded. */
+interface Served {
+  readonly connect: Connect
+  readonly names: Partial<Record<DeviceKind, string>>
+  readonly server: ServerAddress | undefined
 }
 
-function hardwareRequest({ clock }: ObservatoryRequest, { devices, site, camera }: Settings): HardwareRequest {
-  const arcsecPerPixel = (206.264806 * camera.pixelMicrometres) / camera.focalLengthMillimetres
-  return { devices, site, clock, random: createRandom(`hardware ${clock.now()}`), arcsecPerPixel }
-}
-
-async function openSimulated(
-  request: ObservatoryRequest,
+/** Debian's server ends with this process: nothing would be left to guard. */
+async function openDebian(
+  { folder, clock }: ObservatoryRequest,
   scenario: Scenario,
   stack: AsyncDisposableStack,
-): Promise<Connect> {
-  const child = stack.use(
-    await startChild([
-      'simulate',
-      '--scenario',
-      JSON.stringify(scenario),
-      '--size',
-      String(request.sizePixels),
-      '--time-factor',
-      String(request.timeFactor),
-    ]),
-  )
+): Promise<Served> {
+  const connect = await startDebianSimulators({ scenario, folder: join(folder, 'indi'), clock }, stack)
+  return { connect, names: debianNames, server: undefined }
+}
+
+async function openConfigured(request: ObservatoryRequest): Promise<Observatory> {
+  const { settings } = request
+  await using stack = new AsyncDisposableStack()
+  const guard = stack.use(await startGuard(guardRequest(request, settings)))
+  const hardware = stack.use(await openHardware(hardwareRequest(request, settings, guard)))
+  const owned = stack.move()
+  const dispose = (): Promise<void> => owned.disposeAsync()
+  return { ...hardware, kind: 'configured', settings, guard, transients: [], [Symbol.asyncDispose]: dispose }
+}
+
+function guardRequest({ folder, clock, health }: ObservatoryRequest, settings: Settings): GuardRequest {
+  const tell = (words: string): void => console.error(`nightjar: ${words}`)
+  return { folder, settings, clock, random: createRandom(`guard ${clock.now()}`), health, tell }
+}
+
+function hardwareRequest(
+  { clock }: ObservatoryRequest,
+  { devices, site, camera }: Settings,
+  guard: Guard | undefined,
+): HardwareRequest {
+  const arcsecPerPixel = (206.264806 * camera.pixelMicrometres) / camera.focalLengthMillimetres
+  const random = createRandom(`hardware ${clock.now()}`)
+  const guarded = guard && { controller: guard.controller, guardedDrivers: guard.drivers }
+  return { devices, site, clock, random, arcsecPerPixel, ...guarded }
+}
+
+/** Our own simulator outlives a daemon that is killed, as a telescope does: the guardian parks and closes it. */
+async function openOwn(request: ObservatoryRequest, scenario: Scenario): Promise<Served> {
+  const scale = ['--size', String(request.sizePixels), '--time-factor', String(request.timeFactor)]
+  const args = ['simulate', '--scenario', JSON.stringify(scenario), '--until-alone', ...scale]
+  const child = await startChild(args, { outlives: true })
   const [host = '', port = ''] = String(child.said['address']).split(':')
-  return connectTcp({ host, port: Number(port) })
+  const server = { host, port: Number(port) }
+  return { connect: connectTcp(server), names: deviceNames, server }
 }
 
 const simulatedSeconds = 30

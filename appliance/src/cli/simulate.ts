@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
-import { createSimulatedObservatory } from '../simulation/observatory.ts'
+import { createSimulatedObservatory, type SimulatedObservatory } from '../simulation/observatory.ts'
 import type { Scenario } from '../simulation/scenario.ts'
 import { createSky } from '../simulation/sky.ts'
 
 export const help = `Usage: nightjar simulate --scenario JSON [--port PORT | --socket PATH] [--size PIXELS] [--time-factor X]
+                        [--until-alone]
 
 Runs the simulated observatory alone: an INDI server with a mount, a camera and a focuser for any INDI client. Prints one
 JSON line {"address"} when it listens and runs until it is told to stop.
@@ -16,6 +17,7 @@ JSON line {"address"} when it listens and runs until it is told to stop.
   --port PORT         on 127.0.0.1 (default 0: the system chooses)
   --socket PATH       a unix socket instead of a port
   --size PIXELS       width and height of the sensor (default 1024)
+  --until-alone       end by itself when the last client has been gone for some seconds
   --time-factor X     exposures, readouts and slews take this fraction of their time (default 1)`
 
 export async function run(argv: string[]): Promise<number> {
@@ -27,6 +29,7 @@ export async function run(argv: string[]): Promise<number> {
       socket: { type: 'string' },
       size: { type: 'string', default: '1024' },
       'time-factor': { type: 'string', default: '1' },
+      'until-alone': { type: 'boolean', default: false },
     },
   })
   if (values.scenario === undefined) throw new NightjarError('cli/usage', 'give the scenario: --scenario JSON')
@@ -47,8 +50,19 @@ export async function run(argv: string[]): Promise<number> {
       ? { host: '127.0.0.1', port: number('--port', values.port, 0, 65535) }
       : { path: values.socket }
   console.log(JSON.stringify({ address: await observatory.listen(at) }))
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  await (values['until-alone'] ? Promise.race([told, alone(observatory)]) : told)
   return 0
+}
+
+/** A daemon that starts again after a kill has a simulator of its own; this one waits for the guardian alone. */
+const aloneMs = 5_000
+
+async function alone(observatory: SimulatedObservatory): Promise<void> {
+  for (let sinceMs = systemClock.monotonic(); systemClock.monotonic() - sinceMs < aloneMs; ) {
+    await systemClock.sleep(aloneMs / 10)
+    if (observatory.clients > 0) sinceMs = systemClock.monotonic()
+  }
 }
 
 function number(option: string, text: string, least: number, most: number): number {

@@ -65,6 +65,7 @@ export async function run(argv: string[]): Promise<number> {
       : defaultData
   const settingsFile = await openSettings(folder)
   const kind = kindOf(values.observatory, settingsFile.current)
+  let looks = 0
   await using observatory = await openObservatory({
     kind,
     folder,
@@ -74,6 +75,7 @@ export async function run(argv: string[]): Promise<number> {
     sizePixels: whole('--size', values.size),
     clock: systemClock,
     hasty: values.once,
+    health: () => looks,
   })
   await using central = kind === 'configured' ? undefined : await startCentralChild(folder, values.database)
   const settings = withCentral(observatory.settings, central)
@@ -89,6 +91,7 @@ export async function run(argv: string[]): Promise<number> {
     offload: offloadToWorker(pixelThreads, systemClock),
     destinations,
     simulated: kind !== 'configured',
+    onLook: () => void looks++,
   })
   if (values.once) return await awaitOnce({ daemon, observatory, clock: systemClock, startedAtMs })
   const setupCode = createSetupCode()

@@ -43,6 +43,8 @@ export interface HardwareRequest {
   /** Where the guardian serves what hangs on the roof-and-safety controller. */
   readonly controller?: { readonly connect: Connect; readonly names: Readonly<Partial<Record<DeviceKind, string>>> }
   readonly backoff?: Backoff
+  /** Devices whose `driver` the guardian runs, and where it serves them. */
+  readonly guardedDrivers?: Readonly<Partial<Record<DeviceKind, Connect>>>
   /** Seen by every wire: the live Wire view, a tape. */
   readonly tap?: (name: string, connect: Connect) => Connect
 }
@@ -88,7 +90,9 @@ class Opener {
   /** One indiserver for each device whose driver runs here: a camera's crash cannot take the mount down. */
   async startDrivers(): Promise<void> {
     const plans = this.#entries().flatMap(([name, address]) =>
-      address.kind === 'driver' ? [{ name, drivers: [{ program: address.driver, devices: [address.device] }] }] : [],
+      address.kind === 'driver' && !this.#request.guardedDrivers?.[name]
+        ? [{ name, drivers: [{ program: address.driver, devices: [address.device] }] }]
+        : [],
     )
     if (plans.length === 0) return
     const { clock, random, tap } = this.#request
@@ -168,6 +172,8 @@ class Opener {
   }
 
   #openDriver(kind: DeviceKind, name: string): Opened {
+    const guarded = this.#request.guardedDrivers?.[kind]
+    if (guarded) return this.#openIndi(kind, this.#client(`guardian, driver of the ${kind}`, guarded), name)
     const groups = this.#groups!
     const opened = this.#openIndi(kind, groups.client, name)
     return { ...opened, remedies: { ...opened.remedies, restartDriver: () => groups.restartDriver(name) } }

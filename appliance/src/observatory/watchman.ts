@@ -33,6 +33,8 @@ export interface WatchmanDeps {
    * recovered first, and whoever needs it gives up when it is given up. Must return at once.
    */
   readonly onUnsafe: (reasons: readonly string[]) => void
+  /** Called at every look: a sign that this process does its work. */
+  readonly onLook?: (() => void) | undefined
 }
 
 const lookMs = 1_000
@@ -51,6 +53,7 @@ export function startWatchman(deps: WatchmanDeps): Watchman {
 
   function look(): void {
     const state = commander.look()
+    deps.onLook?.()
     const now = limits()
     verdict = safetyVerdict(state, now)
     reasons = unsafeReasons(state, now)

@@ -23,6 +23,7 @@ export interface SimulatedObservatory extends AsyncDisposable {
   /** In this process. */
   readonly connect: Connect
   listen: IndiServer['listen']
+  readonly clients: number
   readonly sky: Sky
 }
 
@@ -122,6 +123,9 @@ export function createSimulatedObservatory(options: ObservatoryOptions): Simulat
   return {
     connect: memoryConnect((open) => server.accept(open), 'simulated observatory'),
     listen: (at) => server.listen(at),
+    get clients() {
+      return server.clients
+    },
     sky,
     async [Symbol.asyncDispose]() {
       stopping.abort()

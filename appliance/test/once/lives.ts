@@ -11,7 +11,8 @@ import { databaseName } from '../../src/store/verify.ts'
 
 const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
 const mark = 'NIGHTJAR_TEST_LIVES'
-const patienceMs = 5_000
+/** The guardian parks and closes first, and the simulator waits until the guardian is gone. */
+const patienceMs = 40_000
 
 export interface Life {
   readonly pid: number
@@ -55,7 +56,7 @@ export function startLife(name: string, args: readonly string[]): Life {
 }
 
 /**
- * Processes of the lives called `name` that still run, after the time that a kernel may need to end them, and that a
+ * Processes of the lives whose names begin with `name` that still run, after the time that a kernel may need to end them, and that a
  * database on `folder` may need to close.
  */
 export async function survivorsOf(name: string, folder: string): Promise<number[]> {
@@ -63,7 +64,7 @@ export async function survivorsOf(name: string, folder: string): Promise<number[
   for (;;) {
     const found = processes().filter((pid) => belongs(pid, `${mark}=${name}`, folder))
     if (found.length === 0 || systemClock.monotonic() > deadline) return found
-    await systemClock.sleep(50)
+    await systemClock.sleep(100)
   }
 }
 
@@ -71,7 +72,8 @@ const processes = (): number[] => readdirSync('/proc').map(Number).filter(Number
 
 /** PostgreSQL gets a clean environment, but names its folder. */
 const belongs = (pid: number, assignment: string, folder: string): boolean =>
-  wordsOf(pid, 'environ').includes(assignment) || wordsOf(pid, 'cmdline').some((word) => word.startsWith(`${folder}/`))
+  wordsOf(pid, 'environ').some((word) => word.startsWith(assignment)) ||
+  wordsOf(pid, 'cmdline').some((word) => word.startsWith(`${folder}/`))
 
 /** Empty for a process that is gone, that is another user's, or that is dead and not yet waited for. */
 function wordsOf(pid: number, file: 'environ' | 'cmdline'): string[] {
