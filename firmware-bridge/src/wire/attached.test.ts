@@ -149,10 +149,14 @@ describe('a unix socket with attachments', () => {
   it('does not keep a process from exiting', async () => {
     const server = net.createServer(() => undefined).listen(path)
     const module = new URL('./attached.ts', import.meta.url).href
-    const program = `import { connectAttached } from ${JSON.stringify(module)}
+    const program = join(folder, 'program.mjs')
+    writeFileSync(
+      program,
+      `import { connectAttached } from ${JSON.stringify(module)}
       await connectAttached(${JSON.stringify(path)})({ onBytes() {}, onClose() {} })
-      setTimeout(() => process.exit(7), 100)`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore', timeout: 10_000 })
+      setTimeout(() => process.exit(7), 1_000)`,
+    )
+    const child = spawn(process.execPath, [program], { stdio: 'ignore', timeout: 5_000, killSignal: 'SIGKILL' })
     const [status] = await once(child, 'close')
     server.close()
     expect(status).toBe(7)
