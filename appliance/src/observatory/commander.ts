@@ -142,8 +142,11 @@ export function createCommander(deps: CommanderDeps): Commander {
   async function command(action: Action, by: Asker): Promise<Outcome> {
     const verdict = ask(action, by)
     if (!verdict.allow) return failure(verdict.reason)
+    const moved = deviceMovedBy(action)
+    if (moved) readings.commanded(moved)
     const outcome = await perform(action)
     if (!outcome.ok) return outcome
+    if (moved) readings.answered(moved)
     const lie = await lieAbout(action)
     if (lie === undefined) return done
     tell((tx) => tx.event('truth.failed', { device: deviceOf(action), check: inWords(action.kind), reason: lie }))
@@ -207,6 +210,30 @@ export function createCommander(deps: CommanderDeps): Commander {
         return Promise.resolve(failure('an exposure is taken by the capture of a frame'))
       case 'syncClock':
         return Promise.resolve(failure('a mount is told the time each time that it connects'))
+    }
+  }
+
+  /** What the command sets in motion: until it has confirmed that, nobody knows where it is. */
+  function deviceMovedBy(action: Action): 'mount' | 'roof' | undefined {
+    const { parked } = devices.mount.state()
+    const position = devices.roof?.state().position
+    switch (action.kind) {
+      case 'unpark':
+        return parked ? 'mount' : undefined
+      case 'park':
+        return parked ? undefined : 'mount'
+      case 'slew':
+      case 'home':
+      case 'move':
+        return 'mount'
+      case 'openRoof':
+        return position === 'open' ? undefined : 'roof'
+      case 'closeRoof':
+        return position === 'closed' ? undefined : 'roof'
+      case 'turnDome':
+        return 'roof'
+      default:
+        return undefined
     }
   }
 

@@ -15,6 +15,8 @@ import type { SkyQuality } from '@nightjar/firmware-bridge/devices/skyQuality.ts
 import type { TimeSource } from '@nightjar/firmware-bridge/devices/timeSource.ts'
 import type { Ups } from '@nightjar/firmware-bridge/devices/ups.ts'
 import type { Weather } from '@nightjar/firmware-bridge/devices/weather.ts'
+import type { IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
+import type { Tap } from '@nightjar/firmware-bridge/wire/tap.ts'
 import type { Patient } from './recovery.ts'
 
 /** The hardware of one observatory, whatever it speaks. What is undefined, this site has not. */
@@ -45,4 +47,10 @@ export interface Hardware {
   readonly devices: Devices
   /** Those that can be recovered, and how. */
   readonly patients: Readonly<Partial<Record<DeviceName, Patient>>>
+  /** Every INDI device of every server, for the generic property panel; absent where nothing speaks INDI. */
+  readonly indi?: IndiClient
+  /** The INDI device that serves as each kind, where it is one. */
+  readonly indiNames?: Readonly<Partial<Record<DeviceName, string>>>
+  /** What goes over each wire, by its name. */
+  readonly taps?: ReadonlyMap<string, Tap>
 }

@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { httpTransport } from '@nightjar/firmware-bridge/alpaca/transport.ts'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { createChronyTimeSource } from '@nightjar/firmware-bridge/devices/chronyTimeSource.ts'
 import type { Device, DeviceState } from '@nightjar/firmware-bridge/devices/device.ts'
 import { createGpsd, type Gpsd } from '@nightjar/firmware-bridge/devices/gpsd.ts'
 import type { Kind } from '@nightjar/firmware-bridge/devices/kinds.ts'
 import { createLx200Mount } from '@nightjar/firmware-bridge/devices/lx200Mount.ts'
+import { createMoonliteFocuser } from '@nightjar/firmware-bridge/devices/moonliteFocuser.ts'
+import { createNmeaGps } from '@nightjar/firmware-bridge/devices/nmeaGps.ts'
 import { createNutUps } from '@nightjar/firmware-bridge/devices/nutUps.ts'
+import { createOnvifCamera } from '@nightjar/firmware-bridge/devices/onvifCamera.ts'
 import { createPhd2Guider } from '@nightjar/firmware-bridge/devices/phd2Guider.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createIndiClient, type IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
@@ -14,11 +19,13 @@ import { done, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import type { Backoff } from '@nightjar/firmware-bridge/wire/reconnect.ts'
 import { connectSerial } from '@nightjar/firmware-bridge/wire/serial.ts'
+import { createTap, type Tap } from '@nightjar/firmware-bridge/wire/tap.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import { resetUsb } from '@nightjar/firmware-bridge/wire/usb.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
 import type { DeviceAddress, DeviceKind, DevicesSettings } from '../contract/deviceSettings.ts'
 import type { Site } from '../observations/ephemeris.ts'
+import { alpacaMakers } from './alpacaDevices.ts'
 import type { Devices, Hardware } from './devices.ts'
 import { type IndiDeps, indiMakers } from './indiDevices.ts'
 import type { Patient } from './recovery.ts'
@@ -30,7 +37,12 @@ import type { Patient } from './recovery.ts'
 export interface OpenHardware extends Hardware, AsyncDisposable {
   /** Every INDI device of every server, for the generic property panel. */
   readonly indi: IndiClients
+  readonly indiNames: NonNullable<Hardware['indiNames']>
+  readonly taps: ReadonlyMap<string, Tap>
 }
+
+/** Kept of each wire for the live view: enough for minutes of commands, little beside one frame. */
+const wireLimits = { entries: 500, bytesPerEntry: 512 } as const
 
 export interface HardwareRequest {
   readonly devices: DevicesSettings
@@ -45,7 +57,7 @@ export interface HardwareRequest {
   readonly backoff?: Backoff
   /** Devices whose `driver` the guardian runs, and where it serves them. */
   readonly guardedDrivers?: Readonly<Partial<Record<DeviceKind, Connect>>>
-  /** Seen by every wire: the live Wire view, a tape. */
+  /** Seen by every wire beside the live Wire view: a tape. */
   readonly tap?: (name: string, connect: Connect) => Connect
 }
 
@@ -59,7 +71,8 @@ export async function openHardware(request: HardwareRequest): Promise<OpenHardwa
     await opener.startDrivers()
     const opened = opener.openAll()
     const { devices, patients } = opened
-    return { devices, patients, indi: opener.allIndi(), [Symbol.asyncDispose]: () => stack.disposeAsync() }
+    const { indiNames, taps } = opener
+    return { devices, patients, indi: opener.allIndi(), indiNames, taps, [Symbol.asyncDispose]: () => stack.disposeAsync() }
   } catch (error) {
     await stack.disposeAsync()
     throw error
@@ -76,6 +89,8 @@ class Opener {
   readonly #request: HardwareRequest
   readonly #stack: AsyncDisposableStack
   readonly #clients = new Map<string, IndiClient>()
+  readonly taps = new Map<string, Tap>()
+  readonly indiNames: Partial<Record<DeviceKind, string>> = {}
   readonly #indiDeps: IndiDeps
   #groups: DriverGroups | undefined
   #gpsd: Gpsd | undefined
@@ -95,9 +110,10 @@ class Opener {
         : [],
     )
     if (plans.length === 0) return
-    const { clock, random, tap } = this.#request
+    const { clock, random } = this.#request
+    const wrap = (name: string, connect: Connect): Connect => this.#tapped(name, connect)
     this.#groups = this.#stack.use(
-      await startDriverGroups(plans, { clock, random: random.fork('drivers'), ...(tap && { wrap: tap }) }),
+      await startDriverGroups(plans, { clock, random: random.fork('drivers'), wrap }),
     )
   }
 
@@ -147,6 +163,10 @@ class Opener {
         return open(createNutUps(this.#tcp('NUT', address), { ...own, ups: address.ups }))
       case 'chrony':
         return open(createChronyTimeSource({ clock }))
+      case 'alpaca':
+        return open(this.#alpaca(kind, address))
+      case 'onvif':
+        return open(createOnvifCamera({ ...own, ...address, password: readSecret(address.passwordFile) }))
       case 'gpsd':
         return { device: this.#fromGpsd(kind, address) as AnyDevice, remedies: {} }
       default:
@@ -167,6 +187,7 @@ class Opener {
   #openIndi(kind: DeviceKind, client: IndiClient, name: string): Opened {
     const make = indiMakers[kind]
     if (!make) throw noDriver(kind, { kind: 'indi' })
+    this.indiNames[kind] = name
     const device = this.#stack.use(make(client, name, this.#indiDeps) as AnyDevice)
     return { device, remedies: { reconnect: () => reconnect(client, name) } }
   }
@@ -183,8 +204,19 @@ class Opener {
     const { clock, random, site } = this.#request
     const connect = this.#tapped(`${kind} ${address.path}`, connectSerial(address))
     const own = { clock, random: random.fork(kind) }
-    if (kind === 'mount' && address.protocol === 'lx200') return createLx200Mount(connect, { ...own, site })
+    const { protocol } = address
+    if (kind === 'mount' && protocol === 'lx200') return createLx200Mount(connect, { ...own, site })
+    if (kind === 'focuser' && protocol === 'moonlite') return createMoonliteFocuser(connect, own)
+    if (kind === 'gps' && protocol === 'nmea') return createNmeaGps(connect, own)
     throw noDriver(kind, { kind: `${address.protocol} on a serial port` })
+  }
+
+  #alpaca(kind: DeviceKind, address: Extract<Address, { kind: 'alpaca' }>): unknown {
+    const make = alpacaMakers[kind]
+    if (!make) throw noDriver(kind, address)
+    const { host, port, number } = address
+    const transport = httpTransport(`http://${host}:${port}`)
+    return make({ clock: this.#request.clock, transport, deviceNumber: number })
   }
 
   #fromGpsd(kind: DeviceKind, address: { readonly host: string; readonly port: number }): unknown {
@@ -211,7 +243,9 @@ class Opener {
   }
 
   #tapped(name: string, connect: Connect): Connect {
-    return this.#request.tap?.(name, connect) ?? connect
+    const tap = this.taps.get(name) ?? createTap(name, this.#request.clock, wireLimits)
+    this.taps.set(name, tap)
+    return tap.wrap(this.#request.tap?.(name, connect) ?? connect)
   }
 
   #patient(kind: DeviceKind, device: AnyDevice, remedies: Patient['remedies'], { usb, powerPort }: Address): Patient {
@@ -223,6 +257,17 @@ class Opener {
       remedies: { retry: async () => done, ...remedies, ...(usb && { usbReset: () => resetUsb(usb, clock) }) },
       powerPort,
     }
+  }
+}
+
+/** Throws `start/secret`. */
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trimEnd()
+  } catch (cause) {
+    throw new NightjarError('start/secret', `the password file ${path} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 

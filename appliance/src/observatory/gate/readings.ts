@@ -10,6 +10,8 @@ export interface Readings {
    * young it is: until the device speaks again it counts as not heard.
    */
   commanded(name: string): void
+  /** The device has confirmed the command: what it says now is true of now. */
+  answered(name: string): void
 }
 
 interface Stamp {
@@ -30,6 +32,10 @@ export function createReadings(clock: Pick<Clock, 'monotonic'>): Readings {
     commanded(name) {
       const stamp = stamps.get(name)
       if (stamp) stamps.set(name, { ...stamp, overtaken: true })
+    },
+    answered(name) {
+      const stamp = stamps.get(name)
+      if (stamp) stamps.set(name, { ...stamp, overtaken: false })
     },
   }
 }
