@@ -33,6 +33,13 @@ export const eventBodies = {
   'roof.changed': Type.Object({ from: Type.String(), to: Type.String() }),
   'lease.changed': Type.Object({ holder: Type.String(), by: Type.String() }),
   'command.denied': Type.Object({ command: Type.String(), reason: Type.String() }),
+  /** A person gave a command, and the gate let it pass. */
+  'command.given': Type.Object({ command: Type.String(), by: Type.String() }),
+  /** Somebody wants everything parked and closed at once. */
+  'panic.pressed': Type.Object({ by: Type.String() }),
+  'panic.ended': Type.Object({ closed: Type.Boolean(), by: Type.String() }),
+  /** A person set an INDI property that no command of ours stands for. */
+  'property.set': Type.Object({ device: Type.String(), property: Type.String(), by: Type.String() }),
   'night.changed': Type.Object({
     nightId: Type.String(),
     from: Type.String(),

@@ -15,7 +15,8 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createIndiClient, type IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { type IndiClients, mergeIndiClients } from '@nightjar/firmware-bridge/indi/clients.ts'
 import { type DriverGroups, startDriverGroups } from '@nightjar/firmware-bridge/indi/driverGroups.ts'
-import { done, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
+import { rememberMount } from '@nightjar/firmware-bridge/indi/mountMemory.ts'
+import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import type { Backoff } from '@nightjar/firmware-bridge/wire/reconnect.ts'
 import { connectSerial } from '@nightjar/firmware-bridge/wire/serial.ts'
@@ -55,6 +56,8 @@ export interface HardwareRequest {
   /** Where the guardian serves what hangs on the roof-and-safety controller. */
   readonly controller?: { readonly connect: Connect; readonly names: Readonly<Partial<Record<DeviceKind, string>>> }
   readonly backoff?: Backoff
+  /** The gate's word before a mount that came back is made to track again as it did; nothing is permitted without it. */
+  readonly permitTracking?: (() => Outcome) | undefined
   /** Devices whose `driver` the guardian runs, and where it serves them. */
   readonly guardedDrivers?: Readonly<Partial<Record<DeviceKind, Connect>>>
   /** Seen by every wire beside the live Wire view: a tape. */
@@ -72,7 +75,14 @@ export async function openHardware(request: HardwareRequest): Promise<OpenHardwa
     const opened = opener.openAll()
     const { devices, patients } = opened
     const { indiNames, taps } = opener
-    return { devices, patients, indi: opener.allIndi(), indiNames, taps, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+    return {
+      devices,
+      patients,
+      indi: opener.allIndi(),
+      indiNames,
+      taps,
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    }
   } catch (error) {
     await stack.disposeAsync()
     throw error
@@ -112,9 +122,7 @@ class Opener {
     if (plans.length === 0) return
     const { clock, random } = this.#request
     const wrap = (name: string, connect: Connect): Connect => this.#tapped(name, connect)
-    this.#groups = this.#stack.use(
-      await startDriverGroups(plans, { clock, random: random.fork('drivers'), wrap }),
-    )
+    this.#groups = this.#stack.use(await startDriverGroups(plans, { clock, random: random.fork('drivers'), wrap }))
   }
 
   openAll(): { devices: Devices; patients: Hardware['patients'] } {
@@ -189,7 +197,16 @@ class Opener {
     if (!make) throw noDriver(kind, { kind: 'indi' })
     this.indiNames[kind] = name
     const device = this.#stack.use(make(client, name, this.#indiDeps) as AnyDevice)
+    if (kind === 'mount') this.#remember(client, name)
     return { device, remedies: { reconnect: () => reconnect(client, name) } }
+  }
+
+  /** Site, time and tracking, which a driver that died has forgotten. Its place is the mount's own to know. */
+  #remember(client: IndiClient, name: string): void {
+    const { clock, permitTracking } = this.#request
+    const permit = (action: 'sync' | 'track'): Outcome =>
+      action === 'track' && permitTracking ? permitTracking() : failure('nobody permits it')
+    this.#stack.use(rememberMount(client, name, { clock, permit }))
   }
 
   #openDriver(kind: DeviceKind, name: string): Opened {
