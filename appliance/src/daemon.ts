@@ -19,7 +19,7 @@ import { createPipeline } from './night/pipeline.ts'
 import { tonightState } from './night/tonight.ts'
 import type { Site } from './observations/ephemeris.ts'
 import { adoptFrames } from './observatory/adopt.ts'
-import { type Commander, createCommander } from './observatory/commander.ts'
+import { type Commander, type CommanderDeps, createCommander } from './observatory/commander.ts'
 import type { Hardware } from './observatory/devices.ts'
 import { createRecovery } from './observatory/recovery.ts'
 import { startWatchman } from './observatory/watchman.ts'
@@ -41,6 +41,7 @@ export interface DaemonParts {
   readonly offload: Offload
   readonly destinations: readonly Destination[]
   readonly simulated: boolean
+  readonly guardian?: CommanderDeps['guardian']
   /** Called every second while the daemon watches over its site. */
   readonly onLook?: () => void
 }
@@ -76,6 +77,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     devices,
     limits,
     diskFreeBytes: () => diskFreeBytes(parts.folder),
+    guardian: parts.guardian,
   })
   const recovery = createRecovery({
     clock,

@@ -11,10 +11,13 @@ import { driverSocket } from '../guardian/drivers.ts'
 import { connectGuardian, type GuardianLink } from '../guardian/link.ts'
 import { servedNames } from '../guardian/served.ts'
 import { keepGuardian, startGuardian } from '../guardian/start.ts'
+import type { GuardianSaid } from '../observatory/gate/state.ts'
 
 /** The guardian of this data folder as the daemon sees it. */
 export interface Guard extends AsyncDisposable {
   readonly link: GuardianLink
+  /** For the gate. */
+  says(): GuardianSaid & { readonly atMs: number }
   /** What hangs on the roof-and-safety controller, which the guardian holds and serves. */
   readonly controller: { readonly connect: Connect; readonly names: Partial<Record<DeviceKind, string>> }
   /** Where the drivers of these devices are served that the guardian runs, because they must outlive the daemon. */
@@ -53,6 +56,7 @@ export async function startGuard(request: GuardRequest): Promise<Guard | undefin
   const keeping = isService ? undefined : keepGuardian({ config, link, clock, onAttempt }, over.signal)
   return {
     link,
+    says: () => saidBy(link, clock),
     controller: {
       connect: connectTcp({ path: guardianPaths(folder).roofSocket }),
       names: { roof: servedNames.roof, weather: servedNames.station, safety: servedNames.station },
@@ -66,6 +70,16 @@ export async function startGuard(request: GuardRequest): Promise<Guard | undefin
       await link.leave()
       await link[Symbol.asyncDispose]()
     },
+  }
+}
+
+function saidBy(link: GuardianLink, clock: Clock): GuardianSaid & { readonly atMs: number } {
+  const { alive, ageMs, status, reason } = link.state()
+  return {
+    connected: alive,
+    mayOpen: status?.mayOpen === true && status.phase === 'watching',
+    causes: status ? [...status.causes, ...status.alarms] : [reason ?? 'it has said nothing yet'],
+    atMs: status ? clock.now() - ageMs : 0,
   }
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
@@ -59,6 +60,8 @@ export interface ObservatoryRequest {
   readonly hasty: boolean
   /** A counter that only the daemon's own work advances. */
   readonly health: () => number
+  /** The gate's word on tracking again after a loss. */
+  readonly permitTracking: () => Outcome
 }
 
 /** Opens what was asked for; where Debian's INDI server is not installed, our own simulator stands in, with a word. */
@@ -89,12 +92,17 @@ async function openSimulation(request: ObservatoryRequest): Promise<Observatory>
   return {
     ...hardware,
     kind: request.kind,
-    settings,
+    settings: guard ? guardedSettings(settings) : settings,
     guard,
     transients: sky.transientsNear(scenario.field.raDeg, scenario.field.decDeg, 1),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
+
+const guardedSettings = (settings: Settings): Settings => ({
+  ...settings,
+  gate: { ...settings.gate, inputs: { ...settings.gate.inputs, guardian: 'required' } },
+})
 
 /** Simulated devices: how they are reached, and where, when they outlive this process and can be guarded. */
 interface Served {
@@ -129,14 +137,14 @@ function guardRequest({ folder, clock, health }: ObservatoryRequest, settings: S
 }
 
 function hardwareRequest(
-  { clock }: ObservatoryRequest,
+  { clock, permitTracking }: ObservatoryRequest,
   { devices, site, camera }: Settings,
   guard: Guard | undefined,
 ): HardwareRequest {
   const arcsecPerPixel = (206.264806 * camera.pixelMicrometres) / camera.focalLengthMillimetres
   const random = createRandom(`hardware ${clock.now()}`)
   const guarded = guard && { controller: guard.controller, guardedDrivers: guard.drivers }
-  return { devices, site, clock, random, arcsecPerPixel, ...guarded }
+  return { devices, site, clock, random, arcsecPerPixel, permitTracking, ...guarded }
 }
 
 /** Our own simulator outlives a daemon that is killed, as a telescope does: the guardian parks and closes it. */

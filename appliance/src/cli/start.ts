@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { letPostgresThrough } from '../central/startPostgres.ts'
 import type { Settings } from '../contract/config.ts'
@@ -66,6 +67,7 @@ export async function run(argv: string[]): Promise<number> {
   const settingsFile = await openSettings(folder)
   const kind = kindOf(values.observatory, settingsFile.current)
   let looks = 0
+  let permitTracking = (): Outcome => failure('the daemon is not up yet')
   await using observatory = await openObservatory({
     kind,
     folder,
@@ -76,6 +78,7 @@ export async function run(argv: string[]): Promise<number> {
     clock: systemClock,
     hasty: values.once,
     health: () => looks,
+    permitTracking: () => permitTracking(),
   })
   await using central = kind === 'configured' ? undefined : await startCentralChild(folder, values.database)
   const settings = withCentral(observatory.settings, central)
@@ -92,7 +95,12 @@ export async function run(argv: string[]): Promise<number> {
     destinations,
     simulated: kind !== 'configured',
     onLook: () => void looks++,
+    ...(observatory.guard && { guardian: observatory.guard.says }),
   })
+  permitTracking = () => {
+    const verdict = daemon.commander.ask({ kind: 'track', on: true }, 'night')
+    return verdict.allow ? done : failure(verdict.reason)
+  }
   if (values.once) return await awaitOnce({ daemon, observatory, clock: systemClock, startedAtMs })
   const setupCode = createSetupCode()
   const port = values.port === undefined ? settings.server.port : whole('--port', values.port)

@@ -10,7 +10,7 @@ import { type Action, type Asker, inWords } from './gate/command.ts'
 import { beginHistory, remember } from './gate/history.ts'
 import { createReadings } from './gate/readings.ts'
 import { skyAt } from './gate/sky.ts'
-import type { GateState, Lease, Reading } from './gate/state.ts'
+import type { GateState, GuardianSaid, Lease, Reading } from './gate/state.ts'
 import { decide, type Verdict } from './gate.ts'
 import { filterTruth, focuserTruth, parkedTruth, roofTruth, type Seen, slewTruth } from './truth.ts'
 
@@ -42,6 +42,8 @@ export interface CommanderDeps {
   /** As they are now: settings can change while the roof is open. */
   readonly limits: () => GateSettings
   readonly diskFreeBytes: () => number
+  /** What the guardian says, where there is one. */
+  readonly guardian?: (() => GuardianSaid & { readonly atMs: number }) | undefined
 }
 
 /** How long a device may take. */
@@ -79,6 +81,7 @@ export function createCommander(deps: CommanderDeps): Commander {
       ups: ups && heldReading('ups', ups.state()),
       clock: timeSource && heldReading('timeSource', timeSource.state()),
       gps: gps && heldReading('gps', gps.state()),
+      guardian: deps.guardian && heldReading('guardian', deps.guardian()),
       cover: cover && readings.hear('cover', cover.state()),
       guider: guider && readings.hear('guider', guider.state()),
       disk: readings.hear('disk', disk),

@@ -4,7 +4,7 @@ import type { GateState, InputName, WeatherSaid } from './state.ts'
 
 /** A reason why the site is not safe to be open, from one look at one kind of sensor. */
 export interface Hazard {
-  readonly id: 'weather' | 'rain' | 'safety' | 'power' | 'clock' | 'gps'
+  readonly id: 'weather' | 'rain' | 'safety' | 'power' | 'clock' | 'gps' | 'guardian'
   readonly reads: readonly InputName[]
   readonly why: (state: GateState, limits: GateSettings) => string | undefined
 }
@@ -17,6 +17,7 @@ export const hazardChecks: readonly Hazard[] = [
   { id: 'power', reads: ['ups', 'safety', 'history'], why: powerHazard },
   { id: 'clock', reads: ['clock'], why: clockHazard },
   { id: 'gps', reads: ['gps'], why: gpsHazard },
+  { id: 'guardian', reads: ['guardian'], why: guardianHazard },
 ]
 
 export function hazards(state: GateState, limits: GateSettings): string[] {
@@ -154,4 +155,13 @@ function gpsHazard(state: GateState, limits: GateSettings): string | undefined {
   const quiet = silent('gps', state, limits)
   if (quiet !== undefined) return quiet
   return state.gps?.value.fix === 'none' ? 'the GPS has no fix' : undefined
+}
+
+/** Without its guardian a site has nobody to close it when this process dies. */
+function guardianHazard(state: GateState, limits: GateSettings): string | undefined {
+  if (limits.inputs.guardian === 'absent') return undefined
+  const quiet = silent('guardian', state, limits)
+  if (quiet !== undefined) return quiet
+  const { mayOpen, causes } = state.guardian!.value
+  return mayOpen ? undefined : `the guardian keeps the site closed: ${causes.join(', ') || 'it gives no reason'}`
 }

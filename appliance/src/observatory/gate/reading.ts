@@ -50,6 +50,7 @@ const labels: Readonly<Record<keyof GateAges, string>> = {
   ups: 'UPS',
   clock: 'time source',
   gps: 'GPS',
+  guardian: 'guardian',
   disk: 'disk',
   cover: 'cover',
   guider: 'guider',

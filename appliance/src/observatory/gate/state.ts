@@ -46,6 +46,14 @@ export type SafetySaid = Said<SafetyState, 'safe' | 'reasons' | 'raining' | 'mai
 export type UpsSaid = Said<UpsState, 'onMains' | 'lowBattery' | 'chargePercent'>
 export type ClockSaid = Said<TimeSourceState, 'synchronised' | 'offsetSeconds' | 'uncertaintySeconds'>
 export type GpsSaid = Said<GpsState, 'fix'>
+/** The process that parks and closes when this one cannot. */
+export interface GuardianSaid {
+  readonly connected: boolean
+  /** Nothing that it sees speaks against an open roof. */
+  readonly mayOpen: boolean
+  /** Why it closes, or would. */
+  readonly causes: readonly string[]
+}
 export type CoverSaid = Said<CoverState, 'position'>
 export type GuiderSaid = Said<GuiderState, 'activity'>
 export interface DiskSaid {
@@ -87,6 +95,7 @@ export interface GateState {
   readonly ups?: Reading<UpsSaid> | undefined
   readonly clock?: Reading<ClockSaid> | undefined
   readonly gps?: Reading<GpsSaid> | undefined
+  readonly guardian?: Reading<GuardianSaid> | undefined
   readonly disk?: Reading<DiskSaid> | undefined
   readonly cover?: Reading<CoverSaid> | undefined
   readonly guider?: Reading<GuiderSaid> | undefined

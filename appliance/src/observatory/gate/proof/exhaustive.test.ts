@@ -126,6 +126,7 @@ function goodState(working: boolean): GateState {
     ups: heard({ onMains: true, lowBattery: false, chargePercent: 100 }),
     clock: heard({ synchronised: true, offsetSeconds: 0.001, uncertaintySeconds: 0.02 }),
     gps: heard({ fix: '3d' as const }),
+    guardian: heard({ mayOpen: true, causes: [] }),
     disk: heard({ freeBytes: 1e12 }),
     cover: heard({ position: 'open' as const }),
     guider: heard({ activity: 'guiding' as const }),

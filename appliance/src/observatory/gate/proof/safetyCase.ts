@@ -72,6 +72,7 @@ export const strict: GateSettings = {
     safety: 'required',
     ups: 'required',
     gps: 'required',
+    guardian: 'required',
     cover: 'required',
     guider: 'required',
   },
@@ -301,6 +302,14 @@ export const claims: readonly Claim[] = [
     limits: everyPresence('gps'),
     holds: (s, _c, l) =>
       fine(s.gps, l.inputs.gps, l.agesSeconds.gps, s, () => l.inputs.gps === 'optional' || s.gps!.value.fix !== 'none'),
+  },
+  {
+    name: 'nothing opens or moves without a guardian that watches and agrees',
+    commands: opening,
+    view: { guardian: 'all' },
+    limits: [strict, withInputs({ guardian: 'absent' })],
+    holds: (s, _c, l) =>
+      fine(s.guardian, l.inputs.guardian, l.agesSeconds.guardian, s, () => s.guardian!.value.mayOpen),
   },
   {
     name: 'only time without a hazard makes the site safe again',

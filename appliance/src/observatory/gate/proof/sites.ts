@@ -11,6 +11,7 @@ const site: GateSettings = {
     ups: 'required',
     cover: 'required',
     gps: 'absent',
+    guardian: 'absent',
     guider: 'absent',
   },
 }
