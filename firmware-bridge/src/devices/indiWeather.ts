@@ -43,13 +43,25 @@ export function createIndiWeather(client: IndiClient, name: string, options: Ind
   const device = openIndiDevice(client, name)
   if (options.updateSeconds !== undefined) device.want('WEATHER_UPDATE', { PERIOD: options.updateSeconds })
 
+  let goodAtMs = 0
+
+  /**
+   * Readings are as old as the driver's last good telling of them: that the driver lives does not make them younger, nor does
+   * its saying again that the station does not answer (libindi then sends the old values once more, as Alert).
+   */
+  function readAtMs(): number {
+    const property = device.property(parameters)
+    if (property && property.state !== 'Alert') goodAtMs = property.atMs
+    return goodAtMs
+  }
+
   function state(): WeatherState {
     const values = Object.fromEntries((Object.keys(readings) as Reading[]).map((one) => [one, read(device, one)]))
     const rain = values['rainMillimetresPerHour']
     const head = device.head(parameters)
     return {
       ...head,
-      atMs: readAtMs(device),
+      atMs: readAtMs(),
       verdict: head.connected ? weatherVerdict(device) : 'unknown',
       ...values,
       raining: rain === undefined ? undefined : rain > 0,
@@ -58,9 +70,6 @@ export function createIndiWeather(client: IndiClient, name: string, options: Ind
 
   return { state, can: () => capabilities(device), async [Symbol.asyncDispose]() {} }
 }
-
-/** Readings are as old as the driver's last telling of them; that the driver is alive does not make them younger. */
-const readAtMs = (device: IndiDevice): number => device.property(parameters)?.atMs ?? 0
 
 function element(device: IndiDevice, reading: Reading): NumberDefinition | undefined {
   const property = device.property(parameters)
