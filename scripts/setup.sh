@@ -29,10 +29,33 @@ want() {
   say "missing: $1 ($3)"
 }
 
+# Runs a command as root that installs packages, and keeps what they bring from running: no server that nobody asked for
+# listens, no second program sets the clock, now or after the next start of the machine. While it installs, policy-rc.d
+# (deb-systemd-invoke(1p)) says no; units that it has enabled are masked then and named.
+quietly='
+policy=/usr/sbin/policy-rc.d
+enabled() { systemctl list-unit-files --state=enabled --no-legend 2>/dev/null | cut -d " " -f 1 | sort; }
+before=$(enabled)
+if [ ! -e "$policy" ]; then
+  trap "rm -f $policy" EXIT
+  trap "exit 1" HUP INT TERM
+  printf "#!/bin/sh\nexit 101\n" >"$policy"
+  chmod 755 "$policy"
+fi
+"$@" || exit
+[ -d /run/systemd/system ] || exit 0
+for unit in $(enabled); do
+  case " $(echo $before) " in *" $unit "*) continue ;; esac
+  systemctl mask --now "$unit" >/dev/null 2>&1 && masked="$masked $unit"
+done
+[ -z "$masked" ] || echo "masked: $masked"
+'
+
 # Installs what `want` found missing; without the right to do so, prints the command and returns 1.
 install_wanted() {
   [ -n "$wanted" ] || return 0
-  command="apt-get install -y --no-install-recommends$wanted"
+  # Nothing that is there is taken away for the sake of a test.
+  command="apt-get install -y --no-install-recommends --no-remove$wanted"
   wanted=''
   command -v apt-get >/dev/null 2>&1 || { say 'no apt-get here: install them the way of this system'; return 1; }
   if [ "$(id -u)" = 0 ]; then
@@ -45,9 +68,12 @@ install_wanted() {
   fi
   say "$command"
   log=$(mktemp)
-  # RUNLEVEL=1 keeps packages from starting servers that nobody asked for. The lists may be empty or old: then update, once.
-  become="$become DEBIAN_FRONTEND=noninteractive RUNLEVEL=1"
-  if { $become $command || { $become apt-get update && $become $command; }; } </dev/null >"$log" 2>&1; then
+  # The lists may be empty or old: then update, once.
+  become="$become DEBIAN_FRONTEND=noninteractive"
+  if { $become sh -c "$quietly" - $command || { $become apt-get update && $become sh -c "$quietly" - $command; }; } \
+    </dev/null >"$log" 2>&1; then
+    masked=$(sed -n 's/^masked: *//p' "$log")
+    [ -z "$masked" ] || say "installed but kept from running: $masked (to use one: systemctl unmask it)"
     rm -f "$log"
   else
     tail -n 5 "$log" >&2
