@@ -1,16 +1,15 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
-import type { MountState } from '@nightjar/firmware-bridge/devices/mount.ts'
 import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { NightPhase } from '../contract/api.ts'
 import type { GateSettings } from '../contract/gateSettings.ts'
-import type { FrameFacts } from '../frames/fits/facts.ts'
-import { type Horizontal, horizontal, nightIdAt, type Site, separationDeg } from '../observations/ephemeris.ts'
+import { nightIdAt, type Site, separationDeg } from '../observations/ephemeris.ts'
 import { chooseField, type Field } from '../observations/fields.ts'
 import { type CalibrationPlan, captureCalibration } from '../observatory/calibration.ts'
 import { captureFrame } from '../observatory/capture.ts'
 import { closeObservatory } from '../observatory/closeObservatory.ts'
 import type { Commander } from '../observatory/commander.ts'
 import type { DeviceName } from '../observatory/devices.ts'
+import { frameFacts } from '../observatory/frameFacts.ts'
 import { type Action, inWords } from '../observatory/gate/command.ts'
 import { decide } from '../observatory/gate.ts'
 import type { Patient, Recovery } from '../observatory/recovery.ts'
@@ -247,7 +246,6 @@ export function createNight(deps: NightDeps): Night {
     doing = `Exposing ${target.fieldId} for ${target.exposureSeconds} s.`
     exposure = { seconds: target.exposureSeconds, endsAtMs: clock.now() + target.exposureSeconds * 1000 }
     try {
-      const here = horizontal(site, target.raDeg, target.decDeg, clock.now())
       const captured = await captureFrame(
         captureDeps,
         {
@@ -256,7 +254,7 @@ export function createNight(deps: NightDeps): Night {
           filter: target.filter,
           nightId,
           field: target,
-          facts: pointingFacts(site, mount.state(), here),
+          facts: frameFacts(devices, site, clock.now()),
         },
         signal,
       )
@@ -371,21 +369,5 @@ export function createNight(deps: NightDeps): Night {
       await this.stop('shutdown')
       disposed.abort()
     },
-  }
-}
-
-/** Where the telescope was and looked, for the header. */
-function pointingFacts(site: Site, mount: MountState, here: Horizontal): Partial<FrameFacts> {
-  const { pierSide } = mount
-  return {
-    raDeg: mount.raDeg,
-    decDeg: mount.decDeg,
-    altitudeDeg: here.altitudeDeg,
-    azimuthDeg: here.azimuthDeg,
-    observatory: site.name,
-    latitudeDeg: site.latitudeDeg,
-    longitudeDeg: site.longitudeDeg,
-    elevationMetres: site.elevationMetres,
-    ...(pierSide !== 'unknown' && { pierSide: pierSide === 'east' ? ('EAST' as const) : ('WEST' as const) }),
   }
 }
