@@ -126,6 +126,7 @@ async function openConfigured(request: ObservatoryRequest): Promise<Observatory>
   await using stack = new AsyncDisposableStack()
   const guard = stack.use(await startGuard(guardRequest(request, settings)))
   const hardware = stack.use(await openHardware(hardwareRequest(request, settings, guard)))
+  guard?.tellOf(hardware.devices.mount)
   const owned = stack.move()
   const dispose = (): Promise<void> => owned.disposeAsync()
   return { ...hardware, kind: 'configured', settings, guard, transients: [], [Symbol.asyncDispose]: dispose }

@@ -112,10 +112,24 @@ export async function run(argv: string[]): Promise<number> {
   return 0
 }
 
-function kindOf(asked: string | undefined, settings: Settings): Observatory['kind'] {
+export function kindOf(asked: string | undefined, settings: Settings): Observatory['kind'] {
   if (asked === 'simulated' || asked === 'indi') return asked
   if (asked !== undefined) throw new NightjarError('cli/usage', `--observatory is simulated or indi, not ${asked}`)
-  return settings.devices.mount.kind === 'indi' && settings.devices.camera.kind === 'indi' ? 'configured' : 'simulated'
+  const { mount, camera } = settings.devices
+  if (mount.kind === 'simulated' && camera.kind === 'simulated') return 'simulated'
+  refuseMixture(settings)
+  return 'configured'
+}
+
+/** Under a real telescope nothing is simulated: a simulated roof reads open whatever the real one does. */
+function refuseMixture({ devices }: Settings): void {
+  const simulated = Object.entries(devices).filter(([, address]) => 'kind' in address && address.kind === 'simulated')
+  if (simulated.length === 0) return
+  const names = simulated.map(([name]) => `devices.${name}`).join(', ')
+  throw new NightjarError(
+    'start/devices',
+    `${names} in settings.json: simulated beside real hardware; give the address of the real one or leave it out, or make mount and camera simulated too`,
+  )
 }
 
 async function startCentralChild(folder: string, database: string | undefined): Promise<Child> {

@@ -36,7 +36,7 @@ describe('the settings of the guardian', () => {
 
   it.each([
     [{ folder: 7 }, 'folder: must be a text'],
-    [{ mount: { kind: 'ascom' } }, 'mount: kind: must be one of indi, lx200, not "ascom"'],
+    [{ mount: { kind: 'ascom' } }, 'mount: kind: must be one of indi, alpaca, lx200, not "ascom"'],
     [
       { mount: { kind: 'indi', server: { host: 'a', port: 0 }, device: 'x' } },
       'port: must be a number from 1 to 65535',

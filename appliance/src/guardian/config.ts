@@ -8,13 +8,23 @@ import { defaultPolicy, type GuardianPolicy } from './policy.ts'
 /** Where an INDI server, or upsd, listens. */
 export type ServerAddress = { readonly host: string; readonly port: number } | { readonly path: string }
 
+/** A device behind an ASCOM Alpaca server. */
+export interface AlpacaAddress {
+  readonly host: string
+  readonly port: number
+  /** Which device of its kind on that server. */
+  readonly number: number
+}
+
 export type MountConfig =
   | { readonly kind: 'indi'; readonly server: ServerAddress; readonly device: string }
+  | ({ readonly kind: 'alpaca' } & AlpacaAddress)
   /** The port is the daemon's while it lives. */
   | { readonly kind: 'lx200'; readonly path: string; readonly baudRate: number }
 
 export type RoofConfig =
   | { readonly kind: 'indi'; readonly server: ServerAddress; readonly device: string }
+  | ({ readonly kind: 'alpaca' } & AlpacaAddress)
   /** Our roof-and-safety controller: the guardian holds its wire and serves it to the daemon. */
   | { readonly kind: 'controller'; readonly path: string; readonly baudRate: number }
 
@@ -33,6 +43,9 @@ export type InputConfig = InputCommon &
         readonly closeOnDanger: boolean
       }
     | { readonly kind: 'nut'; readonly server: ServerAddress; readonly ups: string }
+    /** Rain as a weather station tells it, or the verdict of a safety monitor. */
+    | ({ readonly kind: 'alpacaWeather' } & AlpacaAddress)
+    | ({ readonly kind: 'alpacaSafety' } & AlpacaAddress)
     /** Rain and mains as the controller of the roof tells them. */
     | { readonly kind: 'controller' }
   )
@@ -118,21 +131,24 @@ function readDrivers(fields: Fields): DriverGroupConfig {
 }
 
 function readMount(fields: Fields): MountConfig {
-  const kind = fields.oneOf('kind', ['indi', 'lx200'])
+  const kind = fields.oneOf('kind', ['indi', 'alpaca', 'lx200'])
   if (kind === 'indi') return { kind, server: fields.required('server', readServer), device: fields.text('device') }
+  if (kind === 'alpaca') return { kind, ...readAlpaca(fields) }
   return { kind, path: fields.text('path'), baudRate: fields.number('baudRate', 300, 1_000_000) }
 }
 
 function readRoof(fields: Fields): RoofConfig {
-  const kind = fields.oneOf('kind', ['indi', 'controller'])
+  const kind = fields.oneOf('kind', ['indi', 'alpaca', 'controller'])
   if (kind === 'indi') return { kind, server: fields.required('server', readServer), device: fields.text('device') }
+  if (kind === 'alpaca') return { kind, ...readAlpaca(fields) }
   return { kind, path: fields.text('path'), baudRate: fields.number('baudRate', 300, 1_000_000) }
 }
 
 function readInput(fields: Fields): InputConfig {
-  const kind = fields.oneOf('kind', ['indiWeather', 'nut', 'controller'])
+  const kind = fields.oneOf('kind', ['indiWeather', 'nut', 'alpacaWeather', 'alpacaSafety', 'controller'])
   const common = { limitMs: fields.number('limitMs', 100, 3_600_000), required: fields.flag('required') }
   if (kind === 'controller') return { kind, ...common }
+  if (kind === 'alpacaWeather' || kind === 'alpacaSafety') return { kind, ...common, ...readAlpaca(fields) }
   const server = fields.required('server', readServer)
   if (kind === 'nut') return { kind, ...common, server, ups: fields.text('ups') }
   return { kind, ...common, server, device: fields.text('device'), closeOnDanger: fields.flag('closeOnDanger') }
@@ -141,6 +157,11 @@ function readInput(fields: Fields): InputConfig {
 function readServer(fields: Fields): ServerAddress {
   if (fields.has('path')) return { path: fields.text('path') }
   return { host: fields.text('host'), port: fields.number('port', 1, 65_535) }
+}
+
+function readAlpaca(fields: Fields): AlpacaAddress {
+  const number = fields.number('number', 0, 255)
+  return { host: fields.text('host'), port: fields.number('port', 1, 65_535), number }
 }
 
 const day = 86_400_000

@@ -3,6 +3,7 @@ import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { createLx200Mount } from '@nightjar/firmware-bridge/devices/lx200Mount.ts'
 import type { Mount } from '@nightjar/firmware-bridge/devices/mount.ts'
 import { createNutUps } from '@nightjar/firmware-bridge/devices/nutUps.ts'
+import type { Power } from '@nightjar/firmware-bridge/devices/power.ts'
 import type { Roof } from '@nightjar/firmware-bridge/devices/roof.ts'
 import type { Safety } from '@nightjar/firmware-bridge/devices/safety.ts'
 import type { Weather } from '@nightjar/firmware-bridge/devices/weather.ts'
@@ -12,6 +13,7 @@ import { defaultBackoff } from '@nightjar/firmware-bridge/wire/reconnect.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import { connectTty } from '@nightjar/firmware-bridge/wire/tty.ts'
 import type { Connect } from '@nightjar/firmware-bridge/wire/wire.ts'
+import { guardAlpacaInput, guardAlpacaMount, guardAlpacaRoof } from './alpacaGuards.ts'
 import type { GuardianConfig, InputConfig, MountConfig, ServerAddress } from './config.ts'
 import type { GuardedDevices, GuardedInput, GuardedMount, GuardedRoof, InputReading } from './devices.ts'
 import { guardIndiMount, guardIndiRoof, guardIndiWeather, toldBy } from './indiGuards.ts'
@@ -21,6 +23,7 @@ export interface Controller extends AsyncDisposable {
   readonly roof: Roof
   readonly safety: Safety
   readonly weather: Weather
+  readonly power: Power
   readonly session: { look(): Promise<void> }
 }
 
@@ -64,6 +67,7 @@ export function openDevices(config: GuardianConfig, deps: OpenDeps): OpenedDevic
 
   function input(one: InputConfig): GuardedInput {
     if (one.kind === 'indiWeather') return stack.use(guardIndiWeather(client(one.server), one.device, one))
+    if (one.kind === 'alpacaWeather' || one.kind === 'alpacaSafety') return stack.use(guardAlpacaInput(one, deps.clock))
     if (one.kind === 'controller') return controllerInput(controller as Controller, one)
     const ups = stack.use(createNutUps(connectTcp(one.server), { ...deps, ups: one.ups }))
     const reading = () =>
@@ -81,12 +85,21 @@ export function openDevices(config: GuardianConfig, deps: OpenDeps): OpenedDevic
   const { roof: roofConfig, mount: mountConfig } = config
   const controller =
     roofConfig?.kind === 'controller' ? stack.use(deps.openController(connectTty(roofConfig))) : undefined
-  const roof =
-    roofConfig?.kind === 'indi'
-      ? guardIndiRoof(client(roofConfig.server), roofConfig.device)
-      : controller && guardControllerRoof(controller)
+  const roof = openRoof()
   const serial = mountConfig?.kind === 'lx200' ? stack.use(guardSerialMount(mountConfig, deps)) : undefined
-  const mount = mountConfig?.kind === 'indi' ? guardIndiMount(client(mountConfig.server), mountConfig.device) : serial
+  const mount = openMount()
+
+  function openRoof(): GuardedRoof | undefined {
+    if (roofConfig?.kind === 'indi') return guardIndiRoof(client(roofConfig.server), roofConfig.device)
+    if (roofConfig?.kind === 'alpaca') return stack.use(guardAlpacaRoof(roofConfig, deps.clock))
+    return controller && guardControllerRoof(controller)
+  }
+
+  function openMount(): GuardedMount | undefined {
+    if (mountConfig?.kind === 'indi') return guardIndiMount(client(mountConfig.server), mountConfig.device)
+    return mountConfig?.kind === 'alpaca' ? stack.use(guardAlpacaMount(mountConfig, deps.clock)) : serial
+  }
+
   return {
     controller,
     mount,

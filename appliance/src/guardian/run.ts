@@ -13,7 +13,7 @@ import { createGuardianNotifier, type GuardianNotifier } from './notify.ts'
 import { type OpenedDevices, openDevices } from './openDevices.ts'
 import { lockFile, ownIdentity } from './processes.ts'
 import { exitCodes, type GuardianStatus, type ProcessIdentity, protocolVersion } from './protocol.ts'
-import { type Served, type ServedPermission, serveRoof, serveStation } from './served.ts'
+import { type Served, type ServedPermission, serveHeaters, serveRoof, serveStation } from './served.ts'
 
 export interface GuardianRun {
   readonly folder: string
@@ -209,6 +209,7 @@ async function serveController(
   const served = [
     serveRoof(controller.roof, permissions(guardian)),
     serveStation(controller.safety, controller.weather),
+    serveHeaters(controller.power),
   ]
   const server = createIndiServer(served, { clients: 8, pendingBytes: 1024 * 1024 })
   await server.listen({ path: guardianPaths(run.folder).roofSocket })

@@ -2,8 +2,10 @@
  * The roof, rain, mains and weather of the safety controller as INDI devices, for the daemon and any other client: whoever
  * holds the wire serves it. Opening and closing go past the guardian's own judgement first.
  */
+import type { Power } from '@nightjar/firmware-bridge/devices/power.ts'
 import type { Roof } from '@nightjar/firmware-bridge/devices/roof.ts'
-import type { Safety } from '@nightjar/firmware-bridge/devices/safety.ts'
+import type { Safety, SafetyState } from '@nightjar/firmware-bridge/devices/safety.ts'
+import { contactLights } from '@nightjar/firmware-bridge/devices/stationSafety.ts'
 import type { Weather } from '@nightjar/firmware-bridge/devices/weather.ts'
 import type {
   DefLight,
@@ -19,11 +21,16 @@ import type {
 import type { ServedDevice } from '@nightjar/firmware-bridge/indi/server.ts'
 
 /** Under these names the daemon finds them. */
-export const servedNames = { roof: 'Nightjar Roof', station: 'Nightjar Station' } as const
+export const servedNames = {
+  roof: 'Nightjar Roof',
+  station: 'Nightjar Station',
+  heaters: 'Nightjar Dew Heaters',
+} as const
 
 /** Bits of DRIVER_INFO's DRIVER_INTERFACE (libindi, basedevice.h). */
 const domeInterface = 1 << 5
 const weatherInterface = 1 << 7
+const powerInterface = 1 << 18
 
 /** What may be done now, and why not. */
 export interface ServedPermission {
@@ -168,7 +175,48 @@ function drawStation(safety: Safety, weather: Weather | undefined): DefMessage[]
     driverInfo(name, weatherInterface),
     { ...numbers(name, 'WEATHER_PARAMETERS', readings, state.connected ? 'Ok' : 'Alert'), timestamp: stamp },
     lights(name, 'WEATHER_STATUS', verdicts, worst),
+    lights(name, contactLights.property, contactsOf(state), 'Ok'),
   ]
+}
+
+function contactsOf({ connected, mountParked, mainsLost }: SafetyState): Readonly<Record<string, PropertyState>> {
+  const light = (yes: boolean | undefined): PropertyState =>
+    !connected || yes === undefined ? 'Idle' : yes ? 'Ok' : 'Alert'
+  const mains = mainsLost === undefined ? undefined : !mainsLost
+  return { [contactLights.mountParked]: light(mountParked), [contactLights.mains]: light(mains) }
+}
+
+// Dew heaters -------------------------------------------------------------------------------------------------------------
+
+/** The heaters' duty cycles under the name that libindi 2 has for them; POWER_INTERFACE is bit 18. */
+export function serveHeaters(power: Power): Served {
+  const name = servedNames.heaters
+  const element = (heater: number): string => `DEW_CHANNEL_${heater + 1}`
+  const draw = (): DefMessage[] => {
+    const { connected, dewHeaters } = power.state()
+    const duties = Object.fromEntries(dewHeaters.map(({ percent }, i) => [element(i), percent]))
+    const drawn = numbers(name, 'DEW_DUTY_CYCLES', duties, connected ? 'Ok' : 'Alert')
+    const elements = drawn.elements.map((one, i) => ({
+      ...one,
+      label: dewHeaters[i]?.name ?? one.label,
+      max: 100,
+      step: 1,
+    }))
+    return [driverInfo(name, powerInterface), { ...drawn, permission: 'rw', elements }]
+  }
+  const served = serve(name, draw, (message) => {
+    if (message.kind !== 'number' || message.name !== 'DEW_DUTY_CYCLES') return
+    for (const { name: asked, value } of message.elements) {
+      const heater = power.state().dewHeaters.find((_, i) => element(i) === asked)
+      if (heater) void set(heater.name, value)
+    }
+  })
+  async function set(heater: string, percent: number): Promise<void> {
+    const outcome = await power.setDewHeater(heater, percent)
+    if (!outcome.ok) served.say(`[ERROR] ${outcome.reason}`)
+    served.refresh()
+  }
+  return served
 }
 
 // Vectors -----------------------------------------------------------------------------------------------------------------

@@ -11,10 +11,15 @@ import { createNmeaGps } from '@nightjar/firmware-bridge/devices/nmeaGps.ts'
 import { createNutUps } from '@nightjar/firmware-bridge/devices/nutUps.ts'
 import { createOnvifCamera } from '@nightjar/firmware-bridge/devices/onvifCamera.ts'
 import { createPhd2Guider } from '@nightjar/firmware-bridge/devices/phd2Guider.ts'
+import { createStationSafety } from '@nightjar/firmware-bridge/devices/stationSafety.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createIndiClient, type IndiClient } from '@nightjar/firmware-bridge/indi/client.ts'
 import { type IndiClients, mergeIndiClients } from '@nightjar/firmware-bridge/indi/clients.ts'
-import { type DriverGroups, startDriverGroups } from '@nightjar/firmware-bridge/indi/driverGroups.ts'
+import {
+  type DriverGroupPlan,
+  type DriverGroups,
+  startDriverGroups,
+} from '@nightjar/firmware-bridge/indi/driverGroups.ts'
 import { rememberMount } from '@nightjar/firmware-bridge/indi/mountMemory.ts'
 import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
@@ -65,6 +70,7 @@ export interface HardwareRequest {
 }
 
 type AnyDevice = Device<Kind, DeviceState>
+type IndiMaker = (client: IndiClient, name: string, deps: IndiDeps) => unknown
 type Address = DeviceAddress & { readonly usb?: Parameters<typeof resetUsb>[0]; readonly powerPort?: string }
 
 export async function openHardware(request: HardwareRequest): Promise<OpenHardware> {
@@ -114,15 +120,32 @@ class Opener {
 
   /** One indiserver for each device whose driver runs here: a camera's crash cannot take the mount down. */
   async startDrivers(): Promise<void> {
-    const plans = this.#entries().flatMap(([name, address]) =>
-      address.kind === 'driver' && !this.#request.guardedDrivers?.[name]
-        ? [{ name, drivers: [{ program: address.driver, devices: [address.device] }] }]
-        : [],
-    )
+    const plans = this.#driverPlans()
     if (plans.length === 0) return
     const { clock, random } = this.#request
     const wrap = (name: string, connect: Connect): Connect => this.#tapped(name, connect)
     this.#groups = this.#stack.use(await startDriverGroups(plans, { clock, random: random.fork('drivers'), wrap }))
+  }
+
+  /** A driver that serves several of the devices is one program all the same: two would quarrel for one USB port. */
+  #driverPlans(): DriverGroupPlan[] {
+    const own = this.#entries().flatMap(([name, address]) =>
+      address.kind === 'driver' && !this.#guardOf(address.driver) ? [{ name, ...address }] : [],
+    )
+    const first = own.filter(({ driver }, i) => own.findIndex((one) => one.driver === driver) === i)
+    return first.map(({ name, driver }) => {
+      const devices = own.filter((one) => one.driver === driver).map(({ device }) => device)
+      return { name, drivers: [{ program: driver, devices: [...new Set(devices)] }] }
+    })
+  }
+
+  /** Where the guardian runs this driver for a device that it guards. */
+  #guardOf(driver: string): { readonly kind: DeviceKind; readonly connect: Connect } | undefined {
+    const found = this.#entries().find(
+      ([kind, address]) =>
+        address.kind === 'driver' && address.driver === driver && this.#request.guardedDrivers?.[kind],
+    )
+    return found && { kind: found[0], connect: this.#request.guardedDrivers![found[0]]! }
   }
 
   openAll(): { devices: Devices; patients: Hardware['patients'] } {
@@ -156,13 +179,13 @@ class Opener {
       case 'simulated':
         return this.#openServed(kind, 'simulated observatory', simulated)
       case 'controller':
-        return this.#openServed(kind, 'guardian', controller)
+        return this.#openServed(kind, 'guardian', controller, kind === 'safety' ? createStationSafety : undefined)
       case 'indi': {
         const { host, port, device } = address
         return this.#openIndi(kind, this.#client(`${host}:${port}`, connectTcp({ host, port })), device)
       }
       case 'driver':
-        return this.#openDriver(kind, address.device)
+        return this.#openDriver(kind, address)
       case 'serial':
         return open(this.#serial(kind, address), {})
       case 'phd2':
@@ -182,18 +205,22 @@ class Opener {
     }
   }
 
-  #openServed(kind: DeviceKind, name: string, served: HardwareRequest['simulated']): Opened {
+  #openServed(kind: DeviceKind, name: string, served: HardwareRequest['simulated'], make?: IndiMaker): Opened {
     const device = served?.names[kind]
     if (!served || device === undefined)
       throw new NightjarError(
         'start/devices',
         `the ${name} has no ${kind}: name another in the settings (devices.${kind})`,
       )
-    return this.#openIndi(kind, this.#client(name, served.connect), device)
+    return this.#openIndi(kind, this.#client(name, served.connect), device, make)
   }
 
-  #openIndi(kind: DeviceKind, client: IndiClient, name: string): Opened {
-    const make = indiMakers[kind]
+  #openIndi(
+    kind: DeviceKind,
+    client: IndiClient,
+    name: string,
+    make: IndiMaker | undefined = indiMakers[kind],
+  ): Opened {
     if (!make) throw noDriver(kind, { kind: 'indi' })
     this.indiNames[kind] = name
     const device = this.#stack.use(make(client, name, this.#indiDeps) as AnyDevice)
@@ -209,9 +236,10 @@ class Opener {
     this.#stack.use(rememberMount(client, name, { clock, permit }))
   }
 
-  #openDriver(kind: DeviceKind, name: string): Opened {
-    const guarded = this.#request.guardedDrivers?.[kind]
-    if (guarded) return this.#openIndi(kind, this.#client(`guardian, driver of the ${kind}`, guarded), name)
+  #openDriver(kind: DeviceKind, { driver, device: name }: Extract<Address, { kind: 'driver' }>): Opened {
+    const guarded = this.#guardOf(driver)
+    if (guarded)
+      return this.#openIndi(kind, this.#client(`guardian, driver of the ${guarded.kind}`, guarded.connect), name)
     const groups = this.#groups!
     const opened = this.#openIndi(kind, groups.client, name)
     return { ...opened, remedies: { ...opened.remedies, restartDriver: () => groups.restartDriver(name) } }
