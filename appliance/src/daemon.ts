@@ -20,6 +20,7 @@ import { tonightState } from './night/tonight.ts'
 import type { Site } from './observations/ephemeris.ts'
 import { adoptFrames } from './observatory/adopt.ts'
 import { type Commander, type CommanderDeps, createCommander } from './observatory/commander.ts'
+import { createControl } from './observatory/control.ts'
 import type { Hardware } from './observatory/devices.ts'
 import { createRecovery } from './observatory/recovery.ts'
 import { startWatchman } from './observatory/watchman.ts'
@@ -112,6 +113,21 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     onUnsafe,
     onLook: parts.onLook,
   })
+  const { indi, indiNames, taps } = hardware
+  const control = createControl({
+    commander,
+    recovery,
+    patients,
+    site,
+    clock,
+    store,
+    limits,
+    night,
+    indi,
+    indiNames,
+    taps,
+    guardian: parts.guardian,
+  })
   const stopping = new AbortController()
   const running = pipeline.run(stopping.signal)
   return {
@@ -120,12 +136,14 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     clock,
     night,
     commander,
+    control,
     tonight: () => tonightState(night),
     startNight: async (by) => night.start(by),
     stopNight: (by) => night.stop(by),
     label: (detectionId, label, by) => giveLabel(store, clock, detectionId, label, by),
     idle: () => pipeline.idle(),
     async [Symbol.asyncDispose]() {
+      await control[Symbol.asyncDispose]()
       await night[Symbol.asyncDispose]()
       await watchman[Symbol.asyncDispose]()
       stopping.abort()

@@ -76,13 +76,15 @@ export const SafetyView = Type.Object({
 })
 export type SafetyView = Static<typeof SafetyView>
 
-/** The separate process that watches the daemon. */
+/** The separate process that parks and closes when the daemon cannot. */
 export const GuardianView = Type.Object({
-  /** `silent`: it has not answered; nothing else here is then of now. */
-  phase: Type.Union([Type.Literal('watching'), Type.Literal('closing'), Type.Literal('down'), Type.Literal('silent')]),
-  causes: Words,
-  alarms: Words,
+  connected: Type.Boolean(),
+  /** Nothing that it sees speaks against an open roof. */
   mayOpen: Type.Boolean(),
+  /** Why it closes, or would. */
+  causes: Words,
+  /** Milliseconds since it last answered; absent when it never has. */
+  ageMs: Type.Optional(Type.Number()),
 })
 export type GuardianView = Static<typeof GuardianView>
 

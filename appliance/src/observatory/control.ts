@@ -22,6 +22,7 @@ import {
 import type { Site } from '../observations/ephemeris.ts'
 import type { Store } from '../store/store.ts'
 import type { Commander } from './commander.ts'
+import { createAttendance } from './controlAttend.ts'
 import { deviceViews, mountView, roofView } from './controlDevices.ts'
 import { createPanic, type NightToEnd } from './controlPanic.ts'
 import { guardedDevice, guardedProperty, propertyTree } from './controlProperties.ts'
@@ -35,7 +36,8 @@ import type { Patient, Recovery } from './recovery.ts'
 
 /**
  * What people may see of the observatory and do to it by hand. Every command goes through the commander and so past the
- * gate; names are user names.
+ * gate; names are user names. What was opened by hand is parked and closed at a hazard, when nobody is in control any more,
+ * and when this is disposed.
  */
 export interface ObservatoryControl extends AsyncDisposable {
   state(): ObservatoryState
@@ -50,7 +52,7 @@ export interface ObservatoryControl extends AsyncDisposable {
   dropLease(by: string): Outcome
   /** Park and close now, whatever else goes on. Returns at once, needs no lease, and repeats until it is so. */
   panic(by: string): void
-  /** A person takes over from the panic button. */
+  /** A person takes over from the panic button, and sees to what is open. */
   endPanic(by: string): void
   /** A person has looked after a device that was given up: its recovery starts at the foot again. */
   forgive(kind: string, by: string): Outcome
@@ -76,7 +78,15 @@ export interface ControlDeps {
   readonly indi?: IndiClient | undefined
   readonly indiNames?: Readonly<Partial<Record<DeviceName, string>>> | undefined
   readonly taps?: ReadonlyMap<string, Tap> | undefined
-  readonly guardian?: (() => GuardianView | undefined) | undefined
+  readonly guardian?: (() => GuardianWord) | undefined
+}
+
+/** What the guardian said last; `atMs` 0 when it never has. */
+interface GuardianWord {
+  readonly connected: boolean
+  readonly mayOpen: boolean
+  readonly causes: readonly string[]
+  readonly atMs: number
 }
 
 export const controlLimits = {
@@ -108,6 +118,7 @@ export function createControl(deps: ControlDeps): ObservatoryControl {
     limits,
     tell: (type, body) => (type === 'panic.pressed' ? tell(type, { by: body.by }) : tell('panic.ended', body)),
   })
+  const attendance = createAttendance({ commander, night, clock, limits, panic })
 
   /** The hardware does not wait for the disk. */
   function tell<T extends 'panic.pressed' | 'panic.ended' | 'command.given' | 'property.set'>(
@@ -148,7 +159,9 @@ export function createControl(deps: ControlDeps): ObservatoryControl {
     if (!verdict.allow) return failure(verdict.reason)
     if (commander.lease?.holder === asker) commander.takeLease(asker, by, controlLimits.leaseMs)
     const given = begin(action, by)
-    const outcome = await commander.command(action, asker)
+    const doing = commander.command(action, asker).catch((error: unknown) => failure(String(error)))
+    if (action.kind === 'openRoof' || action.kind === 'unpark') attendance.begin(doing)
+    const outcome = await doing
     if (action.kind === 'move' && outcome.ok) void haltAfterMove(asker)
     finish(given, outcome)
     return outcome
@@ -202,7 +215,7 @@ export function createControl(deps: ControlDeps): ObservatoryControl {
       denials: denials(look),
       commands: [...commands],
       ...(panic.view && { panic: panic.view }),
-      ...(guardian && { guardian }),
+      ...(guardian && { guardian: guardianView(guardian, clock.now()) }),
     }
   }
 
@@ -231,7 +244,10 @@ export function createControl(deps: ControlDeps): ObservatoryControl {
       return done
     },
     panic: (by) => panic.press(by),
-    endPanic: (by) => panic.end(by),
+    endPanic(by) {
+      attendance.leave()
+      panic.end(by)
+    },
     forgive(kind) {
       const patient = (patients as Readonly<Record<string, Patient | undefined>>)[kind]
       if (!patient) return failure(`there is no ${kind} here that can be recovered`)
@@ -246,10 +262,15 @@ export function createControl(deps: ControlDeps): ObservatoryControl {
       return tap && wirePage(tap, after, limit)
     },
     async [Symbol.asyncDispose]() {
+      await attendance.closeDown()
       stop.abort()
       await panic[Symbol.asyncDispose]()
     },
   }
+}
+
+function guardianView({ connected, mayOpen, causes, atMs }: GuardianWord, nowMs: number): GuardianView {
+  return { connected, mayOpen, causes: [...causes], ...(atMs > 0 && { ageMs: Math.max(0, nowMs - atMs) }) }
 }
 
 function safetyView(look: GateState, limits: GateSettings): SafetyView {

@@ -26,6 +26,8 @@ export interface Panic extends AsyncDisposable {
   press(by: string): void
   /** A person takes over, as when the mount cannot be heard and will be seen to by hand. */
   end(by: string): void
+  /** Resolves when none runs, or when the one that does takes longer than it may. */
+  settled(): Promise<void>
 }
 
 export const panicLimits = {
@@ -45,6 +47,7 @@ export function createPanic(deps: PanicDeps): Panic {
   let stop = new AbortController()
   let endedBy: string | undefined
   let running: Promise<void> = Promise.resolve()
+  let alarmed = Promise.withResolvers<void>()
 
   async function run(by: string, signal: AbortSignal): Promise<void> {
     const over = new AbortController()
@@ -81,6 +84,7 @@ export function createPanic(deps: PanicDeps): Panic {
         by: 'panic',
         onAlarm: (alarm) => {
           if (view) view = { ...view, alarm }
+          alarmed.resolve()
         },
       },
       signal,
@@ -104,6 +108,7 @@ export function createPanic(deps: PanicDeps): Panic {
       view = { by, atMs: clock.now() }
       stop = new AbortController()
       endedBy = undefined
+      alarmed = Promise.withResolvers<void>()
       tell('panic.pressed', { by, closed: false })
       running = run(by, stop.signal)
     },
@@ -111,6 +116,7 @@ export function createPanic(deps: PanicDeps): Panic {
       endedBy = by
       stop.abort()
     },
+    settled: () => Promise.race([running, alarmed.promise]),
     async [Symbol.asyncDispose]() {
       stop.abort()
       await running

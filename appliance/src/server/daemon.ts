@@ -2,6 +2,7 @@ import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { TonightState } from '../contract/api.ts'
 import type { Label } from '../contract/records.ts'
+import type { ObservatoryControl } from '../observatory/control.ts'
 import type { Store } from '../store/store.ts'
 
 /** What the server needs of the daemon; `main` hands in the real one, tests a small one around a real store. */
@@ -9,6 +10,8 @@ export interface Daemon {
   readonly version: string
   readonly store: Store
   readonly clock: Clock
+  /** The hardware, as people see and command it. */
+  readonly control: ObservatoryControl
   tonight(): TonightState
   /** Begins the night; `by` is the user name that goes to the journal. */
   startNight(by: string): Promise<Outcome>

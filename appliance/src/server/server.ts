@@ -19,6 +19,7 @@ import type { Api, RouteContext } from './routes/context.ts'
 import { addDetectionRoutes } from './routes/detections.ts'
 import { addFrameRoutes } from './routes/frames.ts'
 import { addNightRoutes } from './routes/night.ts'
+import { addObservatoryRoutes } from './routes/observatory.ts'
 
 /**
  * The server: the daemon's face to people. HTTP by the contract, a live socket, pictures of frames, the panel's files.
@@ -124,6 +125,7 @@ function createFastify(options: ServerOptions): Api {
 function addRoutes(app: Api, context: RouteContext, webFolder: string): void {
   addAccountRoutes(app, context)
   addNightRoutes(app, context)
+  addObservatoryRoutes(app, context)
   addFrameRoutes(app, context)
   addDetectionRoutes(app, context)
   addLiveRoute(app, context)

@@ -5,9 +5,11 @@ import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import type { TonightState } from '../../contract/api.ts'
 import type { DetectionRecord, EntryRecord, FrameRecord } from '../../contract/records.ts'
+import type { ObservatoryControl } from '../../observatory/control.ts'
 import { openStore } from '../../store/openStore.ts'
 import type { OutboxRow, Store } from '../../store/store.ts'
 import type { Daemon } from '../daemon.ts'
+import { closedControl } from './closedControl.ts'
 import { drawSources, drawStamps, fitsBytes, renderSky } from './sky.ts'
 
 /** 2026-11-20 23:41 UT: deep night at the test site. */
@@ -29,15 +31,23 @@ export interface TestDaemon extends Daemon, Disposable {
   readonly asked: string[]
 }
 
-/** A daemon around a real store; `start` and `stop` only change what `tonight()` says. */
-export function openTestDaemon(folder: string, clock: Clock = nightClock()): TestDaemon {
-  const store = openStore(folder)
+/**
+ * A daemon around a real store; `start` and `stop` only change what `tonight()` says. Its observatory is closed and does
+ * nothing, unless one is handed in.
+ */
+export function openTestDaemon(
+  folder: string,
+  clock: Clock = nightClock(),
+  store: Store = openStore(folder),
+  control?: ObservatoryControl,
+): TestDaemon {
   const asked: string[] = []
   let phase: TonightState['phase'] = 'observing'
   return {
     version: '0.1.0',
     store,
     clock,
+    control: control ?? closedControl(clock, (line) => asked.push(line)),
     asked,
     tonight: () => tonightOf(store, clock, phase),
     async startNight(by) {

@@ -15,6 +15,7 @@ export interface PanelClient {
   readonly cookie: string
   get(url: string): Promise<LightMyRequestResponse>
   post(url: string, body?: object, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  remove(url: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
 }
 
 type App = Awaited<ReturnType<typeof buildApp>>
@@ -44,10 +45,13 @@ export function clientOf(app: App, answer: LightMyRequestResponse): PanelClient 
   const session = answer.json<SessionState>()
   const { name, value } = answer.cookies[0]!
   const cookie = `${name}=${value}`
+  const own = { cookie, 'x-csrf-token': session.csrfToken }
   return {
     session,
     cookie,
     get: (url) => app.inject({ method: 'GET', url, headers: { host: 'localhost:80', cookie } }),
-    post: (url, body, headers) => postTo(app, url, body, { cookie, 'x-csrf-token': session.csrfToken, ...headers }),
+    post: (url, body, headers) => postTo(app, url, body, { ...own, ...headers }),
+    remove: async (url, headers) =>
+      app.inject({ method: 'DELETE', url, headers: { host: 'localhost:80', origin, ...own, ...headers } }),
   }
 }
