@@ -1,11 +1,13 @@
 import { VirtualClock } from '@nightjar/firmware-bridge/clock.ts'
 import { createIndiServer } from '@nightjar/firmware-bridge/indi/server.ts'
-import { createRandom } from '@nightjar/firmware-bridge/random.ts'
+import { createRandom, type Random } from '@nightjar/firmware-bridge/random.ts'
 import { createSimulatedSite, type SimulatedSite } from '@nightjar/firmware-bridge/simulators/observatory.ts'
 import { memoryConnect } from '@nightjar/firmware-bridge/wire/memory.ts'
 import type { DevicesSettings } from '../../contract/deviceSettings.ts'
 import type { JournalEvent } from '../../contract/events.ts'
 import { type GateSettings, simulatedGateSettings } from '../../contract/gateSettings.ts'
+import { FitsHeader } from '../../frames/fits/header.ts'
+import { encodeFits } from '../../frames/fits/write.ts'
 import { openStore } from '../../store/openStore.ts'
 import { temporaryFolder } from '../../store/testing/samples.ts'
 import { type Commander, createCommander } from '../commander.ts'
@@ -14,6 +16,14 @@ import { type OpenHardware, openHardware } from '../openHardware.ts'
 /** A dark evening over central Europe. */
 export const eveningMs = Date.UTC(2026, 10, 21, 20, 0, 0)
 export const testSite = { name: 'Test', latitudeDeg: 47.5, longitudeDeg: 19, elevationMetres: 200 }
+
+const sidePixels = 8
+
+/** No two are alike. */
+function noiseFrame(random: Random): Uint8Array {
+  const data = Uint16Array.from({ length: sidePixels ** 2 }, () => 300 + random.next() * 1000)
+  return encodeFits([{ header: FitsHeader.from({}), data: { width: sidePixels, height: sidePixels, data } }])
+}
 
 const names = {
   mount: 'Telescope Simulator',
@@ -41,6 +51,7 @@ export async function openTestSite(change: Partial<GateSettings> = {}): Promise<
   const stack = new AsyncDisposableStack()
   const clock = new VirtualClock(eveningMs)
   const random = createRandom('test site')
+  const noise = random.fork('noise')
   const truth = createSimulatedSite({
     clock,
     random,
@@ -48,11 +59,11 @@ export async function openTestSite(change: Partial<GateSettings> = {}): Promise<
     mount: { slewDegPerSecond: 6 },
     roof: { style: 'rollOff', openSeconds: 12, motorTimeoutSeconds: 30 },
     camera: {
-      widthPixels: 8,
-      heightPixels: 8,
+      widthPixels: sidePixels,
+      heightPixels: sidePixels,
       pixelMicrometres: 5,
       filters: ['L'],
-      takeFrame: () => new Uint8Array(),
+      takeFrame: () => noiseFrame(noise),
     },
   })
   const devices = [truth.mount, truth.camera, truth.focuser, truth.roof, truth.weather].map(({ device }) => device)
