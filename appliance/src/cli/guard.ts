@@ -55,7 +55,10 @@ export async function startGuard(request: GuardRequest): Promise<Guard | undefin
     ...(config.mount?.kind === 'lx200' && { mount: () => mount && toldBy(mount.state(), clock) }),
   })
   const over = new AbortController()
-  const onAttempt = ({ text }: { readonly text: string }): void => tell(`the guardian was silent: ${text}`)
+  const onAttempt = ({ ok, text }: { readonly ok: boolean; readonly text: string }): void => {
+    // One that ended by itself as we came, its work done, is started anew without a word.
+    if (!ok) tell(`the guardian is silent and could not be started: ${text}`)
+  }
   const keeping = isService ? undefined : keepGuardian({ config, link, clock, onAttempt }, over.signal)
   return {
     link,

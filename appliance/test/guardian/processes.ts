@@ -22,7 +22,7 @@ process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), `nightjar-guardian-cache-${
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const node = ['--disable-warning=ExperimentalWarning']
 
-export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const startMs = clock.monotonic()
   while (!condition()) {
     if (clock.monotonic() - startMs > timeoutMs) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`)

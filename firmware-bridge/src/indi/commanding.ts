@@ -17,7 +17,14 @@ export interface Commanding {
   readonly watcher: Watcher
 }
 
-/** Sends and reads back until the judge decides. One more look is taken at a refusal that no Alert explains. */
+/**
+ * A server gives every client the definitions that any of them asked for: one that another client asked for before our
+ * command may come after it and look like a refusal. One that no Alert explains is believed only after this long.
+ */
+const believedMs = 500
+const lookAgainMs = 250
+
+/** Sends and reads back until the judge decides. */
 export function runCommand(
   { client, clock, watcher }: Commanding,
   message: NewMessage,
@@ -27,9 +34,9 @@ export function runCommand(
   const { device, name } = message
   const { judge = judgeValues, timeoutMs, signal } = options
   const sentAtMs = clock.now()
+  const sentAt = clock.monotonic()
   const late = failure(`${device}.${name} was not done within ${Math.round(timeoutMs / 1000)} s`)
   let answers = 0
-  let looks = 0
   const outcome = watcher.watch<Outcome>(timeoutMs, late, signal, (event) => {
     if (event.type === 'closed') return failure('the connection to the server was lost')
     if (event.type === 'deviceLost' && event.device === device) return failure(`${device} was lost`)
@@ -41,8 +48,8 @@ export function runCommand(
     const verdict = judge(now, values)
     if (verdict === 'wait') return undefined
     if (verdict === 'done') return { ok: true }
-    if (now.state !== 'Alert' && looks++ === 0) {
-      client.readBack(device, name)
+    if (now.state !== 'Alert' && clock.monotonic() - sentAt < believedMs) {
+      void clock.sleep(lookAgainMs).then(() => client.readBack(device, name))
       return undefined
     }
     const words = lastWords(client.state, device, sentAtMs)
