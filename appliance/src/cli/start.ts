@@ -150,7 +150,7 @@ function withCentral(settings: Settings, central: Child | undefined): Settings {
 function announce(url: string, daemon: RunningDaemon, setupCode: string, tookMs: number): void {
   console.log(`Nightjar is at ${url}  (${(tookMs / 1000).toFixed(1)} s)`)
   if (daemon.store.accountCount() === 0) console.log(`Set-up code, needed once to make your account: ${setupCode}`)
-  console.log('Ctrl-C parks the mount and stops.')
+  console.log('Ctrl-C parks the mount, closes the roof and stops.')
 }
 
 /** Feeds systemd's watchdog while the event loop turns and the database answers; ends at SIGTERM or SIGINT. */
