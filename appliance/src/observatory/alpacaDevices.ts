@@ -11,6 +11,9 @@ import { createAlpacaSafety } from '@nightjar/firmware-bridge/devices/alpacaSafe
 import { createAlpacaSkyQuality, createAlpacaWeather } from '@nightjar/firmware-bridge/devices/alpacaWeather.ts'
 import type { Devices } from './devices.ts'
 
+/** A rain sensor may be silent for 15 s, the age of what the station has measured included. */
+const weatherMs = 5_000
+
 /** The ASCOM Alpaca driver of each kind of device that Alpaca has one for. */
 export const alpacaMakers: {
   readonly [K in keyof Devices]?: (options: AlpacaDeviceOptions) => NonNullable<Devices[K]>
@@ -23,7 +26,7 @@ export const alpacaMakers: {
   roof: createAlpacaRoof,
   cover: createAlpacaCover,
   flatPanel: createAlpacaFlatPanel,
-  weather: createAlpacaWeather,
+  weather: (options) => createAlpacaWeather({ ...options, intervalMs: weatherMs }),
   skyQuality: createAlpacaSkyQuality,
   power: createAlpacaPower,
   safety: createAlpacaSafety,

@@ -296,7 +296,10 @@ class Opener {
   #patient(kind: DeviceKind, device: AnyDevice, remedies: Patient['remedies'], { usb, powerPort }: Address): Patient {
     const { clock } = this.#request
     return {
-      device: device.state().source,
+      // A device tells its own name when it first answers: the journal then has one name for it.
+      get device() {
+        return device.state().source
+      },
       kind,
       isWell: () => device.state().connected,
       remedies: { retry: async () => done, ...remedies, ...(usb && { usbReset: () => resetUsb(usb, clock) }) },

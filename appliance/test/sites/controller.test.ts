@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { killProcess } from '../../src/guardian/processes.ts'
 import { unsafeReasons } from '../../src/observatory/gate/safety.ts'
 import { until } from '../guardian/processes.ts'
-import { actionsSince, openSite, type Site, seconds, site, target } from './site.ts'
+import { actionsSince, openSite, type Site, safe, seconds, site, target } from './site.ts'
 
 /** The roof hangs on the real firmware, which runs in simavr with its serial line on a pseudo-terminal. */
 
@@ -76,7 +76,7 @@ describe.skipIf(missing.length > 0)('a site whose roof hangs on our safety contr
     const { hardware, daemon } = opened
     await until(() => hardware.devices.roof!.state().position === 'closed', 'the roof', 15_000)
     await until(() => daemon.latest()?.mayOpen === true && daemon.latest()?.mountDown === true, 'leave to open')
-    await until(() => unsafeReasons(opened.commander.look(), opened.gate).length === 0, 'a safe site')
+    await safe(opened)
     return { ...opened, chip, motor: () => chip.motor.at(-1)?.motor ?? 'still' }
   }
 
@@ -121,7 +121,7 @@ describe.skipIf(missing.length > 0)('a site whose roof hangs on our safety contr
     expect(commander.ask({ kind: 'openRoof' }, 'night').allow).toBe(false)
     await until(() => roof!.state().position === 'closed', 'the closed roof')
     chip.tell('PIN D2 0')
-    await until(() => unsafeReasons(commander.look(), gate).length === 0, 'a dry site')
+    await safe(wired)
 
     await until(() => commander.ask({ kind: 'openRoof' }, 'night').allow, 'leave to open')
     await wired.obey({ kind: 'openRoof' })

@@ -14,6 +14,7 @@ import { servedNames } from '../../src/guardian/served.ts'
 import { siderealTimeDeg } from '../../src/observations/ephemeris.ts'
 import { type Commander, createCommander } from '../../src/observatory/commander.ts'
 import type { Action } from '../../src/observatory/gate/command.ts'
+import { unsafeReasons } from '../../src/observatory/gate/safety.ts'
 import { type OpenHardware, openHardware } from '../../src/observatory/openHardware.ts'
 import { createRecovery, type Recovery, type RecoveryLimits } from '../../src/observatory/recovery.ts'
 import { simulatedSite } from '../../src/simulation/scenario.ts'
@@ -118,6 +119,19 @@ export async function openSite(stack: AsyncDisposableStack, options: SiteOptions
         .flatMap((event) =>
           event.type === 'recovery.stepped' ? [`${event.body.rung} ${event.body.attempt}: ${event.body.result}`] : [],
         ),
+  }
+}
+
+const safeMs = 15_000
+
+/** Waits until the gate has no word against the site; throws with its reasons when that is too long. */
+export async function safe({ commander, gate }: Site): Promise<void> {
+  const deadlineMs = clock.monotonic() + safeMs
+  for (;;) {
+    const reasons = unsafeReasons(commander.look(), gate)
+    if (reasons.length === 0) return
+    if (clock.monotonic() > deadlineMs) throw new Error(`not safe within ${seconds(safeMs)}: ${reasons.join(', ')}`)
+    await clock.sleep(20)
   }
 }
 

@@ -36,11 +36,16 @@ function measuredAtMs(device: AlpacaDevice): number {
 export function createAlpacaWeather(options: AlpacaDeviceOptions): Weather {
   const changing = [...Object.keys(readings), 'windgust', 'skytemperature', 'timesincelastupdate']
   const device = createAlpacaDevice('observingconditions', { fixed: [], changing }, { intervalMs, ...options })
+  function raining(): boolean | undefined {
+    const rate = device.number('rainrate')
+    return rate === undefined ? undefined : rate > 0
+  }
   return {
     state: () => ({
       ...commonState(device),
       atMs: measuredAtMs(device),
       verdict: 'unknown',
+      raining: raining(),
       temperatureC: device.number('temperature'),
       humidityPercent: device.number('humidity'),
       pressureHectopascals: device.number('pressure'),
