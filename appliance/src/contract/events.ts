@@ -35,8 +35,8 @@ export const eventBodies = {
   'command.denied': Type.Object({ command: Type.String(), reason: Type.String() }),
   /** A person gave a command, and the gate let it pass. */
   'command.given': Type.Object({ command: Type.String(), by: Type.String() }),
-  /** Somebody wants everything parked and closed at once. */
-  'panic.pressed': Type.Object({ by: Type.String() }),
+  /** Somebody wants everything parked and closed at once; with a reason: Nightjar, of what was opened by hand. */
+  'panic.pressed': Type.Object({ by: Type.String(), reason: Type.Optional(Type.String()) }),
   'panic.ended': Type.Object({ closed: Type.Boolean(), by: Type.String() }),
   /** A person set an INDI property that no command of ours stands for. */
   'property.set': Type.Object({ device: Type.String(), property: Type.String(), by: Type.String() }),

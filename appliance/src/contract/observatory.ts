@@ -101,7 +101,10 @@ export const GivenCommand = Type.Object({
 export type GivenCommand = Static<typeof GivenCommand>
 
 export const PanicView = Type.Object({
+  /** Who asked; `Nightjar` when it closes by itself what was opened by hand. */
   by: Type.String(),
+  /** Why it closes by itself. */
+  reason: Type.Optional(Type.String()),
   atMs: Type.Number(),
   /** It takes longer than it may; it goes on. */
   alarm: Type.Optional(Type.String()),

@@ -228,7 +228,8 @@ describe('what was opened by hand', () => {
       at.parts.weather.setSky({ rainMillimetresPerHour: 3 })
       await at.until((now) => positionOf(now) === 'closed')
       expect(at.store.events(0, 1000).find(({ type }) => type === 'panic.pressed')?.body).toEqual({
-        by: expect.stringMatching(/rain/),
+        by: 'Nightjar',
+        reason: expect.stringMatching(/rain/),
       })
     }))
 

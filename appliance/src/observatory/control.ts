@@ -116,7 +116,7 @@ export function createControl(deps: ControlDeps): ObservatoryControl {
     night,
     clock,
     limits,
-    tell: (type, body) => (type === 'panic.pressed' ? tell(type, { by: body.by }) : tell('panic.ended', body)),
+    tell,
   })
   const attendance = createAttendance({ commander, night, clock, limits, panic })
 

@@ -20,6 +20,8 @@ export interface Attendance {
 }
 
 const lookMs = 1_000
+/** Who asks, in the journal. */
+const self = 'Nightjar'
 
 export interface AttendanceDeps {
   readonly commander: Commander
@@ -50,7 +52,7 @@ export function createAttendance({ commander, night, clock, limits, panic }: Att
       if (!panic.view) {
         if (opening === 0 && isClosed()) break
         const why = reason()
-        if (why !== undefined) panic.press(why)
+        if (why !== undefined) panic.press(self, why)
       }
       await clock.sleep(lookMs, signal).catch(() => undefined)
     }
@@ -69,7 +71,7 @@ export function createAttendance({ commander, night, clock, limits, panic }: Att
     },
     leave: () => watching?.abort(),
     async closeDown() {
-      if (watching && !panic.view && !isClosed()) panic.press('shutdown')
+      if (watching && !panic.view && !isClosed()) panic.press(self, 'Nightjar stops')
       await panic.settled()
       watching?.abort()
     },

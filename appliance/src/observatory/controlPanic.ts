@@ -1,6 +1,7 @@
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import type { Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { NightPhase } from '../contract/api.ts'
+import type { EventBody } from '../contract/events.ts'
 import type { GateSettings } from '../contract/gateSettings.ts'
 import type { PanicView } from '../contract/observatory.ts'
 import { closeObservatory } from './closeObservatory.ts'
@@ -17,13 +18,15 @@ export interface PanicDeps {
   readonly night: NightToEnd
   readonly clock: Clock
   readonly limits: () => GateSettings
-  readonly tell: (type: 'panic.pressed' | 'panic.ended', body: { by: string; closed: boolean }) => void
+  readonly tell: <T extends PanicEvent>(type: T, body: EventBody<T>) => void
 }
+
+type PanicEvent = 'panic.pressed' | 'panic.ended'
 
 export interface Panic extends AsyncDisposable {
   readonly view: PanicView | undefined
   /** Returns at once. While one runs, another press changes nothing. */
-  press(by: string): void
+  press(by: string, reason?: string): void
   /** A person takes over, as when the mount cannot be heard and will be seen to by hand. */
   end(by: string): void
   /** Resolves when none runs, or when the one that does takes longer than it may. */
@@ -103,13 +106,14 @@ export function createPanic(deps: PanicDeps): Panic {
     get view() {
       return view
     },
-    press(by) {
+    press(by, reason) {
       if (view) return
-      view = { by, atMs: clock.now() }
+      const asked = { by, ...(reason !== undefined && { reason }) }
+      view = { ...asked, atMs: clock.now() }
       stop = new AbortController()
       endedBy = undefined
       alarmed = Promise.withResolvers<void>()
-      tell('panic.pressed', { by, closed: false })
+      tell('panic.pressed', asked)
       running = run(by, stop.signal)
     },
     end(by) {

@@ -38,6 +38,10 @@ export function post<T>(path: string, body?: object, keepalive = false): Promise
   })
 }
 
+export function remove<T>(path: string): Promise<T> {
+  return ask<T>(path, { method: 'DELETE', headers: { 'x-csrf-token': csrfToken } })
+}
+
 async function ask<T>(path: string, init: RequestInit): Promise<T> {
   const answer = await fetch(path, { credentials: 'same-origin', ...init }).catch(() => undefined)
   if (!answer) throw new ApiFailure(0, { code: 'network', message: 'Nightjar does not answer.' })

@@ -22,6 +22,10 @@ export function describeEvent(event: JournalEvent): string | undefined {
       const key = `phase.${event.body.to}`
       return hasWords(key) ? t(key) : event.body.to
     }
+    case 'panic.pressed': {
+      const { by, reason } = event.body
+      return reason ? t('panic.because', { reason }) : t('event.panic.pressed', { by })
+    }
     case 'exposure.started':
     case 'label.given':
       return undefined

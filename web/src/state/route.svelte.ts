@@ -1,4 +1,4 @@
-export const pages = ['tonight', 'frames', 'review', 'alerts'] as const
+export const pages = ['tonight', 'observatory', 'frames', 'review', 'alerts'] as const
 export type Page = (typeof pages)[number]
 
 /** Where we are: `#/frames/f-0001`. */
@@ -19,18 +19,23 @@ class Route {
   get argument(): string | undefined {
     return this.#parts[1]
   }
+
+  /** What follows that: the name of a wire. */
+  get detail(): string | undefined {
+    return this.#parts[2]
+  }
 }
 
 function read(): string[] {
   return location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent)
 }
 
-export function go(page: Page, argument?: string): void {
-  location.hash = linkTo(page, argument)
+export function go(page: Page, ...parts: string[]): void {
+  location.hash = linkTo(page, ...parts)
 }
 
-export function linkTo(page: Page, argument?: string): string {
-  return argument ? `#/${page}/${encodeURIComponent(argument)}` : `#/${page}`
+export function linkTo(page: Page, ...parts: string[]): string {
+  return `#/${[page, ...parts.map(encodeURIComponent)].join('/')}`
 }
 
 export const route = new Route()

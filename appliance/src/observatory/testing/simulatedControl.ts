@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts'
 import { type Commander, createCommander } from '../commander.ts'
 import { createControl, type ObservatoryControl } from '../control.ts'
 import type { NightToEnd } from '../controlPanic.ts'
-import { openHardware } from '../openHardware.ts'
+import { type OpenHardware, openHardware } from '../openHardware.ts'
 import { createRecovery, type Recovery } from '../recovery.ts'
 
 /** Where the night of `testNightMs` is deep. */
@@ -27,6 +27,7 @@ export interface SimulatedControl extends AsyncDisposable {
   readonly control: ObservatoryControl
   readonly commander: Commander
   readonly recovery: Recovery
+  readonly hardware: Pick<OpenHardware, 'indi' | 'patients'>
   /** The truth, and handles for faults. */
   readonly parts: SimulatedSite
 }
@@ -94,7 +95,14 @@ export async function openSimulatedControl(
   const all = Object.values(devices).filter((device) => device !== undefined)
   while (!all.every((device) => device.state().connected)) await clock.sleep(50)
   const moved = stack.move()
-  return { control, commander, recovery, parts, [Symbol.asyncDispose]: () => moved.disposeAsync() }
+  return {
+    control,
+    commander,
+    recovery,
+    hardware: { indi, patients },
+    parts,
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  }
 }
 
 const served = [
