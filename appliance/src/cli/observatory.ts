@@ -80,7 +80,8 @@ async function openSimulation(request: ObservatoryRequest): Promise<Observatory>
   const scenario = await scenarioOf(request)
   const settings = simulatedSettings(request, scenario)
   const stack = new AsyncDisposableStack()
-  const served = request.kind === 'indi' ? await openDebian(request, scenario, stack) : await openOwn(request, scenario)
+  const served =
+    request.kind === 'indi' ? await openDebian(request, scenario, stack) : await openOwn(request, scenario, stack)
   const { server, connect, names } = served
   const guard =
     server && stack.use(await startGuard({ ...guardRequest(request, settings), simulated: { server, names } }))
@@ -148,14 +149,18 @@ function hardwareRequest(
   return { devices, site, clock, random, arcsecPerPixel, permitTracking, ...guarded }
 }
 
-/** Our own simulator outlives a daemon that is killed, as a telescope does: the guardian parks and closes it. */
-async function openOwn(request: ObservatoryRequest, scenario: Scenario): Promise<Served> {
+/**
+ * Our own simulator outlives a daemon that is killed, as a telescope does: the guardian parks and closes it. systemd ends all
+ * that a service leaves behind: there it ends with us, and nothing would be left to guard.
+ */
+async function openOwn(request: ObservatoryRequest, scenario: Scenario, stack: AsyncDisposableStack): Promise<Served> {
+  const outlives = process.env['NOTIFY_SOCKET'] === undefined
   const scale = ['--size', String(request.sizePixels), '--time-factor', String(request.timeFactor)]
   const args = ['simulate', '--scenario', JSON.stringify(scenario), '--until-alone', ...scale]
-  const child = await startChild(args, { outlives: true })
+  const child = stack.use(await startChild(args, { outlives }))
   const [host = '', port = ''] = String(child.said['address']).split(':')
   const server = { host, port: Number(port) }
-  return { connect: connectTcp(server), names: deviceNames, server }
+  return { connect: connectTcp(server), names: deviceNames, server: outlives ? server : undefined }
 }
 
 const simulatedSeconds = 30

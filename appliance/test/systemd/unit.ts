@@ -11,6 +11,8 @@ import { bootMachine, install, type Machine, waitFor } from './machine.ts'
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
 const unit = 'nightjar.service'
+/** The daemon wants it: without its guardian it opens nothing. */
+const guardian = 'nightjar-guardian.service'
 const startMs = 60_000
 const observeMs = 120_000
 
@@ -86,6 +88,7 @@ function prepare(root: string): void {
   const source = join(repository, 'systemd')
   install(root, {
     [join(source, unit)]: `etc/systemd/system/${unit}`,
+    [join(source, guardian)]: `etc/systemd/system/${guardian}`,
     [join(source, 'nightjar.sysusers')]: 'usr/lib/sysusers.d/nightjar.conf',
     [join(source, 'nightjar.tmpfiles')]: 'usr/lib/tmpfiles.d/nightjar.conf',
   })
