@@ -33,7 +33,7 @@ want() {
 # listens, no second program sets the clock, now or after the next start of the machine. While it installs, policy-rc.d
 # (deb-systemd-invoke(1p)) says no; units that it has enabled are masked then and named.
 quietly='
-policy=/usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d masked=
 enabled() { systemctl list-unit-files --state=enabled --no-legend 2>/dev/null | cut -d " " -f 1 | sort; }
 before=$(enabled)
 if [ ! -e "$policy" ]; then
