@@ -31,8 +31,8 @@ export async function resetUsb(identity: UsbIdentity, clock: Clock, sysfs = '/sy
     return done
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EACCES' || code === 'EPERM')
-      return failure(`${name} may not be reset by this user: install systemd/udev rules, or run as root`)
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+      return failure(`${name} may not be reset: this user or service may not write ${file}`)
     return failure(`${name} could not be reset: ${(error as Error).message}`)
   }
 }
