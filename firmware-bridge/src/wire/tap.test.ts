@@ -51,4 +51,20 @@ describe('a tap on a wire', () => {
     expect(tap.subscribe(() => undefined)).toBeTypeOf('function')
     expect(tap.subscribe(() => undefined)).toBeUndefined()
   })
+
+  it('holds a frame in one entry, so that it pushes nothing out', async () => {
+    const tap = createTap('camera', new VirtualClock(0), { entries: 4, bulkBytes: 1_000 })
+    const silent = memoryConnect((open) => void open({ ...quiet }), 'memory camera')
+    const wire = await tap.wrap(silent)(quiet)
+    await wire.write(Buffer.from('<newBLOB'))
+    for (let i = 0; i < 100; i++) await wire.write(Buffer.alloc(1_000, 'A'))
+    await wire.write(Buffer.from('</newBLOB>'))
+    expect(tap.latest().map(({ what, bytes, truncated }) => [what, bytes, truncated])).toEqual([
+      ['open', 0, false],
+      ['out', 8, false],
+      ['out', 100_000, true],
+      ['out', 10, false],
+    ])
+    expect(tap.count).toBe(4)
+  })
 })

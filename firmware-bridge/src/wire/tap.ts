@@ -12,7 +12,7 @@ export interface TapEntry {
   readonly atMs: number
   /** `in`: from the device. `out`: to the device. `open` and `close` tell of the wire itself. */
   readonly what: 'in' | 'out' | 'open' | 'close'
-  /** Bytes of the chunk; 0 for `open` and `close`. */
+  /** Bytes of the chunk, or of several large ones in a row so far; 0 for `open` and `close`. */
   readonly bytes: number
   /** Readable text of the first bytes (others as `\x1b`), the wire's name, or why it closed. */
   readonly text: string
@@ -25,9 +25,11 @@ export interface TapLimits {
   /** Bytes of one chunk that are kept as text. */
   readonly bytesPerEntry: number
   readonly subscribers: number
+  /** Chunks of at least this many bytes that follow each other are one entry: one frame does not push out a night of commands. */
+  readonly bulkBytes: number
 }
 
-export const tapLimits: TapLimits = { entries: 1_000, bytesPerEntry: 1_024, subscribers: 32 }
+export const tapLimits: TapLimits = { entries: 1_000, bytesPerEntry: 1_024, subscribers: 32, bulkBytes: 16_384 }
 
 export interface Tap {
   /** For people: which wire this is. */
@@ -55,6 +57,12 @@ export function createTap(name: string, clock: Clock, overrides: Partial<TapLimi
   }
 
   function chunk(what: 'in' | 'out', bytes: Uint8Array): void {
+    const last = ring[(count - 1) % limits.entries]
+    const isBulk = bytes.length >= limits.bulkBytes
+    if (last && isBulk && last.what === what && last.bytes >= limits.bulkBytes) {
+      ring[(count - 1) % limits.entries] = { ...last, bytes: last.bytes + bytes.length, truncated: true }
+      return
+    }
     const shown = bytes.subarray(0, limits.bytesPerEntry)
     put(what, bytes.length, readableBytes(shown), shown.length < bytes.length)
   }
