@@ -143,7 +143,7 @@ export const en = {
   'kind.mount': 'Mount',
   'kind.camera': 'Camera',
   'kind.focuser': 'Focuser',
-  'kind.filterWheel': 'Filter wheel',
+  'kind.filterWheel': 'Filters',
   'kind.rotator': 'Rotator',
   'kind.roof': 'Roof',
   'kind.cover': 'Cover',
