@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts'
 import { temporaryFolder } from '../store/testing/samples.ts'
 import { controlLimits } from './control.ts'
 import { readingsOf } from './controlDevices.ts'
+import { guardedDevice } from './controlProperties.ts'
 import { openSimulatedControl, type SimulatedControl } from './testing/simulatedControl.ts'
 
 /** 2026-11-20 23:41 UT: deep night at the simulated site. */
@@ -288,6 +289,15 @@ describe('the generic property panel', () => {
       expect(override).toMatchObject({ ok: false, reason: expect.stringContaining('WEATHER_OVERRIDE') })
       expect(at.parts.roof.opening()).toBe(0)
       expect(control.state().mount.parked).toBe(true)
+    }))
+
+  it('refuses raw changes to whatever says that it moves, though the settings do not name it', () =>
+    drive(async ({ hardware, parts }) => {
+      const why = (device: string): string | undefined => guardedDevice(hardware.indi, {}, device)
+      expect(why('RollOff Simulator')).toMatch(/drives a roof.*devices\.roof/)
+      expect(why('Telescope Simulator')).toMatch(/drives a mount/)
+      expect(why(parts.power.device.name)).toMatch(/drives a power box/)
+      expect(why('Focuser Simulator')).toBeUndefined()
     }))
 
   it('sets what no command stands for, for whoever has the lease', () =>

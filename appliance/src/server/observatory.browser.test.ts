@@ -193,6 +193,18 @@ describe.skipIf(noBrowser)('the observatory in Chromium', () => {
     }
   })
 
+  test('the panic button stays in sight however far one scrolls', async () => {
+    const page = await open(phone)
+    await page.getByText('For engineers').scrollIntoViewIfNeeded()
+    await page.mouse.wheel(0, 5_000)
+    for (const hash of ['observatory', 'tonight', 'frames', 'review', 'alerts']) {
+      await page.goto(`${server.url}/#/${hash}`)
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+      const box = (await button(page, 'Park and close now').boundingBox())!
+      expect([hash, box.y >= 0 && box.y + box.height <= phone.viewport.height]).toEqual([hash, true])
+    }
+  })
+
   test('red lights only the red channel here too', async () => {
     const page = await open(desktop)
     await page.evaluate(() => localStorage.setItem('nightjar.theme', 'red'))

@@ -1,73 +1,43 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningServer, startServer } from './server.ts'
 import { fillNight, openTestDaemon, type TestDaemon } from './testing/observatory.ts'
+import { desktop, noBrowser, openPanelBrowser, type PanelBrowser, phone, repository } from './testing/panelBrowser.ts'
 import { testPassword, testSetupCode } from './testing/panelClient.ts'
 
-const executablePath = '/usr/bin/chromium'
-const missing = !existsSync(executablePath)
-if (missing) console.warn('browser tests are skipped: apt-get install chromium')
-
-const repository = join(import.meta.dirname, '../../..')
-const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
-const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true } as const
-const desktop = { viewport: { width: 1280, height: 800 } } as const
-
-let browser: Browser
-let webFolder: string
+let panel: PanelBrowser
 let folder: string
 let daemon: TestDaemon
 let server: RunningServer
 let troubles: string[]
 
-describe.skipIf(missing)('the panel in Chromium', () => {
+describe.skipIf(noBrowser)('the panel in Chromium', () => {
   beforeAll(async () => {
-    webFolder = mkdtempSync(join(tmpdir(), 'nightjar-panel-'))
-    const vite = join(repository, 'node_modules/vite/bin/vite.js')
-    const config = ['--config', 'web/vite.config.ts', '--outDir', webFolder, '--emptyOutDir', '--logLevel', 'error']
-    execFileSync(process.execPath, [vite, 'build', ...config], { cwd: repository })
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
-    })
+    panel = await openPanelBrowser()
   })
 
-  afterAll(async () => {
-    await browser?.close()
-    rmSync(webFolder, { recursive: true })
-  })
+  afterAll(() => panel?.[Symbol.asyncDispose]())
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'nightjar-panel-data-'))
     daemon = openTestDaemon(folder)
     fillNight(daemon)
-    server = await startServer(daemon, { webFolder, setupCode: testSetupCode })
+    server = await startServer(daemon, { webFolder: panel.webFolder, setupCode: testSetupCode })
     troubles = []
   })
 
   afterEach(async () => {
-    for (const context of browser.contexts()) await context.close()
+    await panel.closePages()
     await server[Symbol.asyncDispose]()
     daemon[Symbol.dispose]()
     rmSync(folder, { recursive: true })
   })
 
-  async function open(options: BrowserContextOptions): Promise<Page> {
-    const context = await browser.newContext(options)
-    context.setDefaultTimeout(15_000)
-    const page = await context.newPage()
-    page.on('pageerror', (error) => troubles.push(error.message))
-    page.on('console', (message) => {
-      if (message.type() === 'error' && !/ERR_|401|403|WebSocket/.test(message.text())) troubles.push(message.text())
-    })
-    await page.goto(server.url)
-    return page
-  }
+  const open = (options: BrowserContextOptions): Promise<Page> => panel.open(server.url, options, troubles)
 
   async function setUp(page: Page): Promise<void> {
     await page.getByLabel('Set-up code').fill(testSetupCode)
@@ -177,7 +147,7 @@ describe.skipIf(missing)('the panel in Chromium', () => {
     daemon.store.commit(daemon.clock.now(), (tx) =>
       tx.event('entry.catalogued', { entryId: 'e-9', detectionId: 'd-9', name: 'NJ J999999', isNew: true }),
     )
-    server = await startServer(daemon, { webFolder, port })
+    server = await startServer(daemon, { webFolder: panel.webFolder, port })
     await page.getByText('NJ J999999 catalogued').waitFor()
     await page.getByText('Connection lost').waitFor({ state: 'detached' })
   })
