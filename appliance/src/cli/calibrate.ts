@@ -58,7 +58,7 @@ export async function run(argv: string[]): Promise<number> {
     const camera = cameraOf(raw, set, given)
     const calibrated = calibrate(compute, raw, set.mastersFor(raw, path), camera)
     const { frame, hits } = values['cosmic-rays'] ? cosmicRays(compute, calibrated) : { frame: calibrated, hits: 0 }
-    const target = join(out, `${basename(path).replace(/\.(fits?|fts)(\.gz)?$/i, '')}-cal.fits`)
+    const target = join(out, `${basename(path).replace(/\.(fits?|fts)(\.(gz|fz))?$/i, '')}-cal.fits`)
     if (resolve(target) === resolve(path)) throw new NightjarError('cli/usage', `${target} would replace its raw frame`)
     await replaceFile(target, encodeFrame(frame))
     report(compute, target, frame, camera, values['cosmic-rays'] ? hits : undefined, values.json)

@@ -17,7 +17,7 @@ import { pixelToSky, type Wcs, wcsFromHeader, wcsToHeader } from '../frames/wcs.
 export const help = `Usage: nightjar diff SCIENCE REFERENCE --out DIR [--json] [--threshold S] [--gain G] [--saturate A]
 
 Aligns REFERENCE with SCIENCE, subtracts it (ZOGY: Zackay, Ofek & Gal-Yam 2016) and lists what changed. Takes FITS images
-of any telescope (.fits, .fits.gz; raw or calibrated, of different sizes, turned or mirrored); needs no set-up, catalogue
+of any telescope (.fits, .fits.gz, .fits.fz; raw or calibrated, of different sizes, turned or mirrored); needs no set-up, catalogue
 or network.
 
   --out DIR      folder for the results, made when missing

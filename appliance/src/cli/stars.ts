@@ -9,7 +9,7 @@ import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
 
 export const help = `Usage: nightjar stars FILE [--json | --csv] [--sigma S] [--max N]
 
-Measures the stars of a FITS image (.fits, .fits.gz), brightest first.
+Measures the stars of a FITS image (.fits, .fits.gz, .fits.fz), brightest first.
 
   --json     one JSON object with the sky, the median FWHM and all stars
   --csv      a table of all stars; x and y are 0-based pixels

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import type { Compute } from './compute.ts'
 import type { Plane } from './plane.ts'
 
@@ -57,6 +58,19 @@ function load(name: string): unknown {
 
 export const reference = load('./reference.json') as Reference
 export const realFiles = (load('./realFiles.reference.json') as { files: RealFile[] }).files
+
+/** Tile-compressed files and the sha256 of their pixels, made by scripts/reference/fits_compressed.py. */
+export interface CompressedCorpus {
+  readonly files: readonly { name: string; width: number; height: number; sha256: string; base64: string }[]
+  /** By ZCMPTYPE. */
+  readonly refused: Readonly<Record<string, string>>
+}
+
+/** Unpacked when it is asked for: 5 MB. */
+export function compressedCorpus(): CompressedCorpus {
+  const packed = readFileSync(new URL('./compressed.reference.json.gz', import.meta.url))
+  return JSON.parse(gunzipSync(packed).toString()) as CompressedCorpus
+}
 
 /** Folder of real files beside the repository; undefined on a machine without them. */
 export function realDataFolder(): string | undefined {

@@ -3,14 +3,14 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createRandom, type Random } from '@nightjar/firmware-bridge/random.ts'
 import { describe, expect, it } from 'vitest'
 import { createCompute } from '../compute.ts'
-import { reference } from '../reference.ts'
+import { compressedCorpus, reference } from '../reference.ts'
 import { wcsFromHeader } from '../wcs.ts'
 import { verifyChecksums } from './checksum.ts'
 import { FitsHeader } from './header.ts'
 import { openFits, readFrame } from './read.ts'
 import { encodeFits } from './write.ts'
 
-const files = 24_000
+const files = 100_000
 const maximumBytes = 4 * 1024 * 1024
 const evil = [
   "'",
@@ -43,6 +43,9 @@ function seeds(): Uint8Array[] {
   return [
     ...Object.values(reference.files).map((file) => Buffer.from(file.base64, 'base64')),
     Buffer.from(reference.header.base64, 'base64'),
+    ...compressedCorpus()
+      .files.filter((_, index) => index % 9 === 0)
+      .map(({ base64 }) => Buffer.from(base64, 'base64')),
     encodeFits([
       { header },
       { data: { ...size, data: Float32Array.of(1, 2, 3, 4, 5, 6) } },

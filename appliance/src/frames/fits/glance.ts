@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
-import { type FitsFile, firstImage } from './read.ts'
+import { createCompute } from '../compute.ts'
+import { type FitsFile, type FitsHdu, firstImage } from './read.ts'
+import { tiledImage } from './tiles.ts'
+import { unpackSome } from './unpack.ts'
 
 /** A quick look at some of an image's pixels, in ADU. */
 export interface Glance {
@@ -26,10 +29,12 @@ const readers: Readonly<Record<number, Reader>> = {
 /**
  * Looks at up to 4096 pixels of the first image, spread over all of it by steps of the golden ratio, which never fall in
  * with columns or amplifiers. Physical values: BZERO and BSCALE applied (FITS 4.0 §4.4.2.5). Undefined for images of a
- * kind that no camera sends (compressed, 64-bit integers).
+ * kind that no camera sends (64-bit integers). Of a tile-compressed image 16 tiles are unpacked. Throws as `openFits` and
+ * `readImage` for damaged ones.
  */
 export function glance(file: FitsFile): Glance | undefined {
   const image = firstImage(file)
+  if (image.kind === 'compressed') return summaryOf(tiledValues(file, image))
   const read = readers[image.bitpix]
   if (image.kind !== 'image' || !read) return undefined
   const bytesPerPixel = Math.abs(image.bitpix) / 8
@@ -43,6 +48,20 @@ export function glance(file: FitsFile): Glance | undefined {
     file.readInto(image.dataOffset + at * bytesPerPixel, one)
     return read(view, 0) * scale + zero
   })
+  return summaryOf(values)
+}
+
+/** Up to 4096 pixels of some tiles. */
+function tiledValues(file: FitsFile, hdu: FitsHdu): Float64Array {
+  using compute = createCompute({ threads: 1 })
+  const { data } = unpackSome(compute, file, hdu, tiledImage(file, hdu))
+  return Float64Array.from({ length: Math.min(lookedAt, data.length) }, (_, index) => {
+    const at = data.length <= lookedAt ? index : Math.floor(((index * goldenRatio) % 1) * data.length)
+    return data[at] as number
+  })
+}
+
+function summaryOf(values: Float64Array): Glance | undefined {
   if (values.length === 0) return undefined
   const fingerprint = createHash('sha256').update(values).digest('hex')
   values.sort()

@@ -1,9 +1,11 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import { createCompute } from '../compute.ts'
 import { withChecksums } from './checksum.ts'
 import { blockBytes, type HeaderEntries } from './header.ts'
 import { firstImage, imageSize, openFits } from './read.ts'
-
 import { endOf } from './structure.ts'
+import { tiledImage } from './tiles.ts'
+import { checkTiles } from './unpack.ts'
 
 /** A camera's file that is fit to keep, or why it is not. */
 export type Ingested =
@@ -11,7 +13,7 @@ export type Ingested =
   | { readonly ok: false; readonly reason: string }
 
 /**
- * Takes a FITS file as a camera driver sent it: checks it against its own header, puts `facts` into the header of its image
+ * Takes a FITS file, plain or tile-compressed (.fits.fz), as a camera driver sent it: checks it against its own header, puts `facts` into the header of its image
  * and adds checksums. The pixels' bytes and every other card stay as they are. What is wrong with the file is a value:
  * a camera may send anything.
  */
@@ -28,6 +30,10 @@ function rewrite(bytes: Uint8Array, facts: HeaderEntries): Ingested {
   const file = openFits(bytes, { name: 'the camera’s frame' })
   const image = firstImage(file)
   const { width, height } = imageSize(file, image)
+  if (image.kind === 'compressed') {
+    using compute = createCompute({ threads: 1 })
+    checkTiles(compute, file, image, tiledImage(file, image))
+  }
   const parts = file.hdus.flatMap((hdu) => {
     const data = new Uint8Array(Math.ceil(hdu.dataBytes / blockBytes) * blockBytes)
     file.readInto(hdu.dataOffset, data.subarray(0, Math.min(data.length, file.sizeBytes - hdu.dataOffset)))

@@ -5,6 +5,8 @@ import type { MaskPlane, Plane } from '../plane.ts'
 import type { FitsHeader } from './header.ts'
 import { defaultMaximumBytes, openSource, readFileInto } from './source.ts'
 import { type ByteSource, type FitsHdu, fitsError, readStructure } from './structure.ts'
+import { type TiledImage, tiledImage, unpackedHeader } from './tiles.ts'
+import { unpackImage, unpackStored } from './unpack.ts'
 
 export type { FitsHdu } from './structure.ts'
 
@@ -54,14 +56,11 @@ function readInto(source: ByteSource, path: string | undefined, offset: number, 
   target.set(source.read(offset, target.length))
 }
 
-/** Width and height of an image HDU. Throws for tables, compressed images, cubes and empty HDUs. */
+/** Width and height of an image HDU, plain or tile-compressed. Throws for tables, cubes and empty HDUs. */
 export function imageSize(file: FitsFile, hdu: FitsHdu): { readonly width: number; readonly height: number } {
   if (hdu.kind === 'compressed') {
-    throw fitsError(
-      'compressed',
-      file,
-      `HDU ${hdu.index} is tile-compressed: unpack it with funpack (Debian: libcfitsio-bin)`,
-    )
+    const { width, height } = tiledImage(file, hdu)
+    return { width, height }
   }
   if (hdu.kind !== 'image') throw fitsError('not-image', file, `HDU ${hdu.index} is a table, not an image`)
   const [width = 0, height = hdu.shape.length === 1 ? 1 : 0, ...more] = hdu.shape
@@ -77,12 +76,22 @@ export function imageSize(file: FitsFile, hdu: FitsHdu): { readonly width: numbe
   return { width, height }
 }
 
-/** The first image HDU with pixels: where the primary is empty, the first extension that has any. */
+/** True for an HDU that holds pixels of two or more axes. */
+function hasPixels(hdu: FitsHdu): boolean {
+  if (hdu.kind === 'compressed') return (hdu.header.number('ZNAXIS') ?? 0) >= 2
+  return hdu.kind === 'image' && hdu.shape.length >= 2 && hdu.dataBytes > 0
+}
+
+/** The first HDU with pixels: where the primary is empty, the first extension that has any, plain or compressed. */
 export function firstImage(file: FitsFile): FitsHdu {
-  const images = file.hdus.filter((hdu) => hdu.kind === 'image' && hdu.shape.length >= 2 && hdu.dataBytes > 0)
-  const found = images[0] ?? file.hdus.find((hdu) => hdu.kind === 'compressed')
+  const found = file.hdus.find(hasPixels) ?? file.hdus.find((hdu) => hdu.kind === 'compressed')
   if (found) return found
   throw fitsError('not-image', file, 'has no image in any HDU')
+}
+
+/** The keywords of an image; of a compressed one, as they are when it is unpacked. */
+export function imageHeader(hdu: FitsHdu): FitsHeader {
+  return hdu.kind === 'compressed' ? unpackedHeader(hdu.header) : hdu.header
 }
 
 /** BLANK counts for whole-number images only. */
@@ -111,24 +120,31 @@ function decode(compute: Compute, hdu: FitsHdu, raw: number, plane: Plane): void
   else compute.rows('decodeF64', plane.height, base)
 }
 
+function checkLimit(file: FitsFile, hdu: FitsHdu, bytes: number): void {
+  const maximum = limits.get(file) ?? defaultMaximumBytes
+  if (bytes <= maximum) return
+  const megabytes = Math.ceil(bytes / 1048576)
+  const allowed = Math.floor(maximum / 1048576)
+  throw fitsError('too-large', file, `HDU ${hdu.index} has ${megabytes} MiB, more than the ${allowed} allowed`)
+}
+
+function readTiled<T>(file: FitsFile, hdu: FitsHdu, unpack: (image: TiledImage) => T): T {
+  const image = tiledImage(file, hdu)
+  checkLimit(file, hdu, Math.max(hdu.dataBytes, (image.width * image.height * Math.abs(image.bitpix)) / 8))
+  return unpack(image)
+}
+
 /**
  * The pixels of one HDU (default: the first with an image) as float32, BZERO + BSCALE × value, BLANK → NaN. Rows are in
  * file order whatever ROWORDER says: row 0 is the first in the file, and a WCS in the header fits as it is.
- * Throws as `openFits`, and `fits/too-large`, `fits/compressed`, `fits/cube`, `fits/not-image`.
+ * Throws as `openFits`, and `fits/too-large`, `fits/compressed` (HCOMPRESS_1, PLIO_1), `fits/tile`, `fits/cube`, `fits/not-image`.
  */
 export function readImage(compute: Compute, file: FitsFile, hduIndex?: number): Plane {
   const hdu = hduIndex === undefined ? firstImage(file) : file.hdus[hduIndex]
   if (!hdu) throw fitsError('not-image', file, `has no HDU ${hduIndex}: it has ${file.hdus.length}`)
+  if (hdu.kind === 'compressed') return readTiled(file, hdu, (image) => unpackImage(compute, file, hdu, image))
   const { width, height } = imageSize(file, hdu)
-  const maximum = limits.get(file) ?? defaultMaximumBytes
-  if (hdu.dataBytes > maximum) {
-    const megabytes = Math.ceil(hdu.dataBytes / 1048576)
-    throw fitsError(
-      'too-large',
-      file,
-      `HDU ${hdu.index} has ${megabytes} MiB, more than the ${Math.floor(maximum / 1048576)} allowed`,
-    )
-  }
+  checkLimit(file, hdu, hdu.dataBytes)
   const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
   using _scratch = compute.scope()
   // Float32 is turned round in place; every other type needs its own bytes.
@@ -173,26 +189,48 @@ function maskTable(header: FitsHeader): Uint16Array {
   return table
 }
 
-function readMask(compute: Compute, file: FitsFile, hdu: FitsHdu, mask: MaskPlane): void {
-  using _scratch = compute.scope()
+/** A mask's values in the pixel memory, big-endian. */
+function maskBytes(compute: Compute, file: FitsFile, hdu: FitsHdu): { readonly raw: number; readonly bitpix: number } {
+  if (hdu.kind === 'compressed') {
+    const plane = readTiled(file, hdu, (image) => unpackStored(compute, file, hdu, image))
+    Buffer.from(plane.data.buffer, plane.pointer, plane.data.length * 4).swap32()
+    return { raw: plane.pointer, bitpix: 32 }
+  }
   const raw = compute.allocate(hdu.dataBytes)
   file.readInto(hdu.dataOffset, new Uint8Array(compute.memory.buffer, raw, hdu.dataBytes))
+  return { raw, bitpix: hdu.bitpix }
+}
+
+function readMask(compute: Compute, file: FitsFile, hdu: FitsHdu, mask: MaskPlane): void {
+  using _scratch = compute.scope()
+  const { raw, bitpix } = maskBytes(compute, file, hdu)
   const table = compute.uint16(32, 1)
   table.data.set(maskTable(hdu.header))
   const zero = hdu.header.number('BZERO') ?? 0
-  compute.rows('decodeMask', mask.height, [raw, mask.pointer, mask.width, hdu.bitpix / 8, zero, table.pointer])
+  compute.rows('decodeMask', mask.height, [raw, mask.pointer, mask.width, bitpix / 8, zero, table.pointer])
+}
+
+/** NAXISn of an image; of a compressed one, of what is in it. */
+function shapeOf(hdu: FitsHdu): readonly number[] {
+  if (hdu.kind !== 'compressed') return hdu.shape
+  const axes = Math.min(hdu.header.number('ZNAXIS') ?? 0, 3)
+  return Array.from({ length: axes }, (_, axis) => hdu.header.number(`ZNAXIS${axis + 1}`) ?? 0)
+}
+
+function bitpixOf(hdu: FitsHdu): number {
+  return hdu.kind === 'compressed' ? (hdu.header.number('ZBITPIX') ?? 0) : hdu.bitpix
 }
 
 /** An extension of the image's size by one of these names. */
 function companion(file: FitsFile, image: FitsHdu, names: readonly string[]): FitsHdu | undefined {
+  const shape = shapeOf(image)
   return file.hdus.find(
     (hdu) =>
       hdu !== image &&
-      hdu.kind === 'image' &&
+      (hdu.kind === 'image' || hdu.kind === 'compressed') &&
       names.includes(hdu.name.toUpperCase()) &&
-      hdu.shape.length === 2 &&
-      hdu.shape[0] === image.shape[0] &&
-      hdu.shape[1] === image.shape[1],
+      shapeOf(hdu).length === 2 &&
+      shapeOf(hdu).every((length, axis) => length === shape[axis]),
   )
 }
 
@@ -200,14 +238,16 @@ function companion(file: FitsFile, image: FitsHdu, names: readonly string[]): Fi
 function saturationLevel(image: FitsHdu): number {
   const stated = image.header.number('SATURATE')
   if (stated !== undefined) return stated
-  return image.bitpix === 16 && image.header.number('BZERO') === 32768 ? 65535 : Number.POSITIVE_INFINITY
+  return bitpixOf(image) === 16 && image.header.number('BZERO') === 32768 ? 65535 : Number.POSITIVE_INFINITY
 }
 
 /** What an extension adds to the primary header: a frame has one header. */
 function frameHeaderOf(file: FitsFile, image: FitsHdu): FitsHeader {
   const primary = file.hdus[0]?.header
-  if (!primary || image.index === 0) return image.header
-  return primary.withCardsOf(image.header)
+  const header = imageHeader(image)
+  // With SIMPLE it was the primary of a file that fpack packed: the empty primary before it says nothing.
+  if (!primary || header.cards[0]?.key === 'SIMPLE') return header
+  return primary.withCardsOf(header)
 }
 
 /**
@@ -223,7 +263,7 @@ export function readFrame(compute: Compute, from: string | Uint8Array | FitsFile
   const { width, height } = science
   const mask = compute.uint16(width, height)
   const maskHdu = companion(file, image, ['MASK'])
-  const masked = maskHdu !== undefined && [8, 16, 32].includes(maskHdu.bitpix)
+  const masked = maskHdu !== undefined && [8, 16, 32].includes(bitpixOf(maskHdu))
   if (masked) readMask(compute, file, maskHdu, mask)
   const saturation = masked ? Number.POSITIVE_INFINITY : saturationLevel(image)
   compute.rows('maskValues', height, [science.pointer, mask.pointer, width, saturation])

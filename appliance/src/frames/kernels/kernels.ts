@@ -57,6 +57,28 @@ export interface Kernels {
   decodeF32(rowFrom: number, rowTo: number, src: number, dst: number, width: number, scale: number, zero: number): void
   decodeF64(rowFrom: number, rowTo: number, src: number, dst: number, width: number, scale: number, zero: number): void
 
+  // Tile-compressed images: see fits/unpack.ts and fits/pack.ts.
+  decodeTiles(
+    tileFrom: number,
+    tileTo: number,
+    table: number,
+    plane: number,
+    planeWidth: number,
+    bytes: number,
+    block: number,
+    dither: number,
+    random: number,
+  ): void
+  encodeTiles(
+    tileFrom: number,
+    tileTo: number,
+    table: number,
+    bytes: number,
+    block: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
+
   maskValues(rowFrom: number, rowTo: number, science: number, mask: number, width: number, saturation: number): void
   decodeMask(
     rowFrom: number,
