@@ -21,6 +21,7 @@ import {
   startDriverGroups,
 } from '@nightjar/firmware-bridge/indi/driverGroups.ts'
 import { rememberMount } from '@nightjar/firmware-bridge/indi/mountMemory.ts'
+import { findProperty, findSwitch, type IndiState } from '@nightjar/firmware-bridge/indi/properties.ts'
 import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Random } from '@nightjar/firmware-bridge/random.ts'
 import type { Backoff } from '@nightjar/firmware-bridge/wire/reconnect.ts'
@@ -49,6 +50,9 @@ export interface OpenHardware extends Hardware, AsyncDisposable {
 
 /** Kept of each wire for the live view: enough for minutes of commands, little beside one frame. */
 const wireLimits = { entries: 500, bytesPerEntry: 512 } as const
+
+/** A driver that has nothing else to do answers within milliseconds; one that reads out a camera may take a while. */
+const answerMs = 3_000
 
 export interface HardwareRequest {
   readonly devices: DevicesSettings
@@ -225,7 +229,7 @@ class Opener {
     this.indiNames[kind] = name
     const device = this.#stack.use(make(client, name, this.#indiDeps) as AnyDevice)
     if (kind === 'mount') this.#remember(client, name)
-    return { device, remedies: { reconnect: () => reconnect(client, name) } }
+    return { device, remedies: { retry: () => answers(client, name), reconnect: () => reconnect(client, name) } }
   }
 
   /** Site, time and tracking, which a driver that died has forgotten. Its place is the mount's own to know. */
@@ -319,9 +323,25 @@ function readSecret(path: string): string {
   }
 }
 
+/** A driver that hangs leaves its device connected for ever: it has to say so now. One that is away has time to come back. */
+async function answers(client: IndiClient, device: string): Promise<Outcome> {
+  const heardAtMs = (state: IndiState): number => findProperty(state, device, 'CONNECTION')?.atMs ?? 0
+  if (!isConnected(client, device)) return done
+  const before = heardAtMs(client.state)
+  client.readBack(device, 'CONNECTION')
+  const heard = await client.waitFor((state) => heardAtMs(state) > before || undefined, answerMs)
+  return heard ? done : failure(`${device} does not answer: its driver hangs`)
+}
+
+const isConnected = (client: IndiClient, device: string): boolean =>
+  findSwitch(client.state, device, 'CONNECTION', 'CONNECT') === true
+
 async function reconnect(client: IndiClient, device: string): Promise<Outcome> {
-  await client.disconnectDevice(device)
-  return client.connectDevice(device)
+  const parted = await client.disconnectDevice(device)
+  // Asked for in any case: a harsher rung that brings the driver back has it connected by this.
+  const connected = client.connectDevice(device)
+  // Still connected, it would be taken for connected anew.
+  return !parted.ok && isConnected(client, device) ? parted : connected
 }
 
 function noDriver(kind: DeviceKind, { kind: address }: { readonly kind: string }): NightjarError {

@@ -1,5 +1,6 @@
 /** What the tests of whole sites are made of: settings, the commander over opened hardware, and the guardian's process. */
 import { systemClock as clock } from '@nightjar/firmware-bridge/clock.ts'
+import { done, failure, type Outcome } from '@nightjar/firmware-bridge/outcome.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { connectTcp } from '@nightjar/firmware-bridge/wire/tcp.ts'
 import { expect } from 'vitest'
@@ -15,6 +16,7 @@ import { siderealTimeDeg } from '../../src/observations/ephemeris.ts'
 import { type Commander, createCommander } from '../../src/observatory/commander.ts'
 import type { Action } from '../../src/observatory/gate/command.ts'
 import { unsafeReasons } from '../../src/observatory/gate/safety.ts'
+import type { Verdict } from '../../src/observatory/gate.ts'
 import { type OpenHardware, openHardware } from '../../src/observatory/openHardware.ts'
 import { createRecovery, type Recovery, type RecoveryLimits } from '../../src/observatory/recovery.ts'
 import { simulatedSite } from '../../src/simulation/scenario.ts'
@@ -75,6 +77,7 @@ export async function openSite(stack: AsyncDisposableStack, options: SiteOptions
       clock,
       random: createRandom('site'),
       arcsecPerPixel: 2,
+      permitTracking: () => permission(commander.ask({ kind: 'track', on: true }, 'night')),
       controller: { connect: served, names: { roof, weather: station, safety: station, power: heaters } },
       guardedDrivers: Object.fromEntries(
         (config.drivers ?? []).map(({ name }) => [name, connectTcp({ path: driverSocket(folder, name) })]),
@@ -82,7 +85,7 @@ export async function openSite(stack: AsyncDisposableStack, options: SiteOptions
     }),
   )
   const store = stack.use(openStore(folder))
-  const commander = createCommander({
+  const commander: Commander = createCommander({
     store,
     clock,
     site,
@@ -134,6 +137,8 @@ export async function safe({ commander, gate }: Site): Promise<void> {
     await clock.sleep(20)
   }
 }
+
+const permission = (verdict: Verdict): Outcome => (verdict.allow ? done : failure(verdict.reason))
 
 /** The actions of the guardian since then, and how long after it came to the first. */
 export function actionsSince(
