@@ -203,6 +203,10 @@ describe.skipIf(noBrowser)('the observatory in Chromium', () => {
       const box = (await button(page, 'Park and close now').boundingBox())!
       expect([hash, box.y >= 0 && box.y + box.height <= phone.viewport.height]).toEqual([hash, true])
     }
+    await page.goto(`${server.url}/#/frames/f-0003`)
+    await page.getByRole('dialog').getByRole('button', { name: 'Park and close now' }).tap()
+    await page.getByRole('dialog').getByRole('button', { name: 'Tap again to close' }).tap()
+    await expect.poll(() => daemon.store.events(0, 200).some(({ type }) => type === 'panic.pressed')).toBe(true)
   })
 
   test('red lights only the red channel here too', async () => {
@@ -248,7 +252,7 @@ describe.skipIf(noBrowser)('the observatory in Chromium', () => {
       await page.goto(`${server.url}/#/${hash}`)
       await page.evaluate((choice) => localStorage.setItem('nightjar.theme', choice), theme)
       await page.reload()
-      await page.locator('main :is(section, ol, form)').first().waitFor()
+      await page.locator('main :is(section, ol, form, img)').first().waitFor()
       await page.waitForLoadState('networkidle', { timeout: 2_000 }).catch(() => undefined)
       const png = await page.screenshot()
       await sharp(png)
@@ -269,6 +273,7 @@ describe.skipIf(noBrowser)('the observatory in Chromium', () => {
     await take(page, 'phone-observatory-red', 'observatory', 'red')
     await take(wide, 'desktop-observatory')
     await take(wide, 'desktop-observatory-day', 'observatory', 'day')
+    await take(page, 'phone-viewer', 'frames/f-0003')
     await take(page, 'phone-wire', 'observatory/wire')
     await take(wide, 'desktop-wire', 'observatory/wire')
     await take(page, 'phone-properties', 'observatory/properties/Focuser%20Simulator')
