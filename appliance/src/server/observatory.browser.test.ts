@@ -204,7 +204,10 @@ describe.skipIf(noBrowser)('the observatory in Chromium', () => {
       expect([hash, box.y >= 0 && box.y + box.height <= phone.viewport.height]).toEqual([hash, true])
     }
     await page.goto(`${server.url}/#/frames/f-0003`)
-    await page.getByRole('dialog').getByRole('button', { name: 'Park and close now' }).tap()
+    const inDialog = page.getByRole('dialog').getByRole('button', { name: 'Park and close now' })
+    const beside = (await button(page, 'Older frame').boundingBox())!
+    expect((await inDialog.boundingBox())!.y).toBeCloseTo(beside.y, 0)
+    await inDialog.tap()
     await page.getByRole('dialog').getByRole('button', { name: 'Tap again to close' }).tap()
     await expect.poll(() => daemon.store.events(0, 200).some(({ type }) => type === 'panic.pressed')).toBe(true)
   })
