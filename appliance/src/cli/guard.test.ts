@@ -119,6 +119,11 @@ describe('what the guardian is told', () => {
       { roof: roofs.indi, safety: { kind: 'controller' }, controller },
       /devices\.roof/,
     ],
+    [
+      'a controller by its USB identity',
+      { roof: roofs.controller, controller: { ...controller, path: 'usb:2341:0043' } },
+      /\/dev\/serial\/by-id \(devices\.controller\)/,
+    ],
     ['a focuser for a mount', { mount: { ...mounts.serial, protocol: 'moonlite' } }, /speaks lx200, not moonlite/],
   ])('is refused with what to change for %s', (_, devices, words) => {
     expect(() => guardianConfigFor({ folder, settings: settingsOf(devices as object) })).toThrow(words)

@@ -81,15 +81,25 @@ function mountConfig(request: GuardConfigRequest): MountConfig | undefined {
   if (mount.kind === 'alpaca') return { kind: 'alpaca', host: mount.host, port: mount.port, number: mount.number }
   if (mount.kind !== 'serial') return served('mount', request)
   const { protocol, path, baudRate } = mount
-  if (protocol === 'lx200') return { kind: 'lx200', path, baudRate }
+  if (protocol === 'lx200') return { kind: 'lx200', path: portPath(path, 'devices.mount'), baudRate }
   throw new NightjarError('start/guardian', `a mount on a serial port speaks lx200, not ${protocol} (devices.mount)`)
 }
 
 function roofConfig(request: GuardConfigRequest): RoofConfig | undefined {
   const { roof, controller } = request.settings.devices
-  if (roof?.kind === 'controller' && controller) return { kind: 'controller', ...controller }
+  if (roof?.kind === 'controller' && controller)
+    return { kind: 'controller', path: portPath(controller.path, 'devices.controller'), baudRate: controller.baudRate }
   if (roof?.kind === 'alpaca') return { kind: 'alpaca', host: roof.host, port: roof.port, number: roof.number }
   return served('roof', request)
+}
+
+/** The guardian does without the package that finds USB ports by their identity; udev's links do the same for it. */
+function portPath(path: string, setting: string): string {
+  if (!path.startsWith('usb:')) return path
+  throw new NightjarError(
+    'start/guardian',
+    `the guardian opens ${path} by its path alone: give its link in /dev/serial/by-id (${setting})`,
+  )
 }
 
 function served(kind: 'mount' | 'roof', request: GuardConfigRequest) {
