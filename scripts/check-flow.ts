@@ -67,6 +67,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   vitest: ['vitest.config.ts'],
   assemblyscript: ['scripts/'],
   typescript: ['scripts/'],
+  'playwright-core': ['appliance/src/server/testing/'],
 }
 const testTools = new Set(['vitest', 'fast-check', 'playwright-core'])
 
