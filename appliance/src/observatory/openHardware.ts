@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { tappedTransport } from '@nightjar/firmware-bridge/alpaca/tappedTransport.ts'
 import { httpTransport } from '@nightjar/firmware-bridge/alpaca/transport.ts'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { createChronyTimeSource } from '@nightjar/firmware-bridge/devices/chronyTimeSource.ts'
@@ -264,7 +265,7 @@ class Opener {
     const make = alpacaMakers[kind]
     if (!make) throw noDriver(kind, address)
     const { host, port, number } = address
-    const transport = httpTransport(`http://${host}:${port}`)
+    const transport = tappedTransport(httpTransport(`http://${host}:${port}`), this.#tap(`alpaca ${host}:${port}`))
     return make({ clock: this.#request.clock, transport, deviceNumber: number })
   }
 
@@ -291,10 +292,14 @@ class Opener {
     return this.#tapped(name, connectTcp({ host, port }))
   }
 
-  #tapped(name: string, connect: Connect): Connect {
+  #tap(name: string): Tap {
     const tap = this.taps.get(name) ?? createTap(name, this.#request.clock, wireLimits)
     this.taps.set(name, tap)
-    return tap.wrap(this.#request.tap?.(name, connect) ?? connect)
+    return tap
+  }
+
+  #tapped(name: string, connect: Connect): Connect {
+    return this.#tap(name).wrap(this.#request.tap?.(name, connect) ?? connect)
   }
 
   #patient(kind: DeviceKind, device: AnyDevice, remedies: Patient['remedies'], { usb, powerPort }: Address): Patient {

@@ -42,6 +42,8 @@ export interface Tap {
   subscribe(listener: (entry: TapEntry) => void): (() => void) | undefined
   /** The same wire, seen through this tap. */
   wrap(connect: Connect): Connect
+  /** A message that goes over something else than a wire of ours: a request, an answer. */
+  note(what: 'in' | 'out', bytes: Uint8Array): void
 }
 
 export function createTap(name: string, clock: Clock, overrides: Partial<TapLimits> = {}): Tap {
@@ -81,6 +83,7 @@ export function createTap(name: string, clock: Clock, overrides: Partial<TapLimi
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    note: chunk,
     wrap: (connect) => (handlers, signal) => tapped(connect, handlers, signal, chunk, put),
   }
 }
