@@ -261,21 +261,17 @@ function checkOptions({ packing = 'RICE_1', quantizeLevel = 4, ditherSeed = 1 }:
   }
 }
 
-/** A plane of pixels of a type that the tiles can hold; anything else is copied as it is. */
+/** A plane of pixels of a type that the tiles can hold, and nothing but pixels; anything else is copied as it is. */
 function isPackable(hdu: FitsHdu): boolean {
-  const pixels = hdu.shape.reduce((product, length) => product * length, 1)
-  return (
-    hdu.kind === 'image' &&
-    hdu.shape.length >= 2 &&
-    pixels > 0 &&
-    hdu.shape[0]! * hdu.shape[1]! === pixels &&
-    hdu.bitpix !== 64
-  )
+  const [width = 0, height = 0] = hdu.shape
+  const bytes = (width * height * Math.abs(hdu.bitpix)) / 8
+  return hdu.kind === 'image' && bytes > 0 && hdu.dataBytes === bytes && hdu.bitpix !== 64
 }
 
 function copied(file: FitsFile, hdu: FitsHdu): Uint8Array[] {
   const data = new Uint8Array(Math.ceil(hdu.dataBytes / blockBytes) * blockBytes)
-  file.readInto(hdu.dataOffset, data.subarray(0, hdu.dataBytes))
+  // With its padding, which is blanks in ASCII tables.
+  file.readInto(hdu.dataOffset, data.subarray(0, Math.min(data.length, file.sizeBytes - hdu.dataOffset)))
   return [hdu.header.encode(), data]
 }
 

@@ -117,10 +117,15 @@ function numberOf(packed: Packed, tile: number, name: string): number | undefine
   throw damaged(packed, tile, `column ${name} is no number`)
 }
 
-/** Byte planes back to values: first all most significant bytes, then the next (GZIP_2). */
+/** Byte planes back to big-endian values: first all most significant bytes, then the next (GZIP_2). */
 function unshuffled(bytes: Uint8Array, size: number): Buffer {
   const count = bytes.length / size
-  const result = Buffer.alloc(bytes.length)
+  const result = Buffer.from(new ArrayBuffer(bytes.length))
+  if (size === 2) {
+    const words = new Uint16Array(result.buffer)
+    for (let i = 0; i < count; i++) words[i] = (bytes[i] as number) | ((bytes[count + i] as number) << 8)
+    return result
+  }
   for (let byte = 0; byte < size; byte++) {
     for (let i = 0; i < count; i++) result[i * size + byte] = bytes[byte * count + i] as number
   }
@@ -129,8 +134,7 @@ function unshuffled(bytes: Uint8Array, size: number): Buffer {
 
 /** The values of a gzip or plain tile, big-endian, of 1, 2, 4 or 8 bytes each. */
 function plainBytes(packed: Packed, tile: number, piece: Piece, count: number): Buffer {
-  // A copy, at a start that suits every type.
-  const bytes = Buffer.from(packed.bytes.subarray(piece.offset, piece.offset + piece.bytes))
+  const bytes = packed.bytes.subarray(piece.offset, piece.offset + piece.bytes)
   if (piece.how === 'plain') return bytes
   const most = count * Math.max(4, Math.abs(packed.image.bitpix) / 8)
   try {
@@ -154,13 +158,17 @@ function fillValues(packed: Packed, compute: Compute, tile: number, piece: Piece
   }
   const ints = new Int32Array(compute.memory.buffer, at, count)
   const floats = new Float32Array(compute.memory.buffer, at, count)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  for (let i = 0; i < count; i++) {
-    if (isFloat) floats[i] = size === 4 ? view.getFloat32(i * 4) : view.getFloat64(i * 8)
-    else if (size === 4) ints[i] = view.getInt32(i * 4)
-    else if (size === 2) ints[i] = view.getInt16(i * 2)
-    else ints[i] = bytes[i] as number
-  }
+  // A start that suits every type.
+  const native = Buffer.from(new ArrayBuffer(bytes.length))
+  native.set(bytes)
+  if (size === 2) native.swap16()
+  else if (size === 4) native.swap32()
+  else if (size === 8) native.swap64()
+  const { buffer } = native
+  if (isFloat) floats.set(size === 4 ? new Float32Array(buffer) : new Float64Array(buffer))
+  else if (size === 4) ints.set(new Int32Array(buffer))
+  else if (size === 2) ints.set(new Int16Array(buffer))
+  else ints.set(native)
   return isFloat
 }
 
