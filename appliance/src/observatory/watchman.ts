@@ -45,6 +45,8 @@ export function startWatchman(deps: WatchmanDeps): Watchman {
   const { commander, recovery, patients, clock, store, limits } = deps
   const stop = new AbortController()
   const known = new Map<DeviceName, boolean>()
+  /** Devices that were connected once. */
+  const heard = new Set<DeviceName>()
   const illSinceMs = new Map<DeviceName, number>()
   let roof: string | undefined
   let verdict: SafetyVerdict = safetyVerdict(commander.look(), limits())
@@ -85,6 +87,7 @@ export function startWatchman(deps: WatchmanDeps): Watchman {
   }
 
   function tellConnection(kind: DeviceName, { connected, source }: DeviceState): void {
+    if (connected) heard.add(kind)
     if (known.get(kind) === connected) return
     if (connected) tell((tx) => tx.event('device.connected', { device: source, kind }))
     else if (known.has(kind))
@@ -103,7 +106,7 @@ export function startWatchman(deps: WatchmanDeps): Watchman {
       const sinceMs = illSinceMs.get(name) ?? nowMs
       illSinceMs.set(name, sinceMs)
       // Never heard is not fallen: it may not be switched on yet.
-      if (!known.has(name) || nowMs - sinceMs < patienceMs || recovery.standing(patient.device)) continue
+      if (!heard.has(name) || nowMs - sinceMs < patienceMs || recovery.standing(patient.device)) continue
       void recovery.recover(patient, 'it does not answer', stop.signal)
     }
   }
