@@ -26,12 +26,11 @@ function zerosFrom(base: usize, position: u64, end: u64): u64 {
   return zeros
 }
 
-/** Writes value = previous + difference; the type's width decides where sums wrap. */
+/** A sum in a type of 32 − `spare` bits; `mask` makes bytes unsigned. */
 // @ts-ignore: decorator
 @inline
-function wrap(value: i32, bytes: i32): i32 {
-  if (bytes == 2) return <i32>(<i16>value)
-  return bytes == 1 ? value & 0xff : value
+function wrap(value: i32, spare: i32, mask: i32): i32 {
+  return ((value << spare) >> spare) & mask
 }
 
 /** Rice decoding, section 10.4.1: `count` int32 at `out`. False when the bytes end before the pixels do. */
@@ -42,7 +41,9 @@ function riceDecode(source: usize, length: i32, out: usize, count: i32, bytes: i
   const end = <u64>length << 3
   let position = rawBits
   if (position > end) return false
-  let last: i32 = wrap(<i32>(window(source, 0) >> (64 - rawBits)), bytes)
+  const spare = 32 - <i32>rawBits
+  const mask: i32 = bytes == 1 ? 0xff : -1
+  let last: i32 = wrap(<i32>(window(source, 0) >> (64 - rawBits)), spare, mask)
   for (let i = 0; i < count; i += block) {
     const stop = min(count, i + block)
     if (position + fsBits > end) return false
@@ -55,28 +56,38 @@ function riceDecode(source: usize, length: i32, out: usize, count: i32, bytes: i
       for (let j = i; j < stop; j++) {
         const bits = <u32>(window(source, position) >> (64 - rawBits))
         position += rawBits
-        last = wrap(last + <i32>((bits >> 1) ^ (0 - (bits & 1))), bytes)
+        last = wrap(last + <i32>((bits >> 1) ^ (0 - (bits & 1))), spare, mask)
         store<i32>(out + ((<usize>j) << 2), last)
       }
     } else {
       if (fs > fsMost) return false
       const shift = <u64>fs
       const low: u64 = (1 << shift) - 1
-      const room = 56 - shift
+      // Pixels are taken from a register of 57 bits until it does not hold the next one.
+      let bits: u64 = 0
+      let have: u64 = 0
       for (let j = i; j < stop; j++) {
-        const bits = window(source, position)
         let zeros = clz<u64>(bits)
+        if (zeros + shift >= have) {
+          bits = window(source, position)
+          have = 57
+          zeros = clz<u64>(bits)
+        }
         let bottom: u64
-        if (zeros < room) {
+        const used = zeros + 1 + shift
+        if (used <= have) {
           bottom = (bits >> (63 - zeros - shift)) & low
+          bits <<= used
+          have -= used
         } else {
           zeros = zerosFrom(source, position, end)
           if (position + zeros >= end) return false
           bottom = (window(source, position + zeros + 1) >> 7 >> (57 - shift)) & low
+          have = 0
         }
         position += zeros + 1 + shift
         const value = <u32>((zeros << shift) | bottom)
-        last = wrap(last + <i32>((value >> 1) ^ (0 - (value & 1))), bytes)
+        last = wrap(last + <i32>((value >> 1) ^ (0 - (value & 1))), spare, mask)
         store<i32>(out + ((<usize>j) << 2), last)
       }
     }
@@ -87,7 +98,18 @@ function riceDecode(source: usize, length: i32, out: usize, count: i32, bytes: i
 
 /** Whole numbers to float32: zero + scale × value in float64, rounded once; the blank value becomes NaN. */
 function scaleLine(from: usize, to: usize, width: i32, scale: f64, zero: f64, blank: i32, hasBlank: bool): void {
-  for (let x = 0; x < width; x++) {
+  let x = 0
+  if (!hasBlank) {
+    const scales = f64x2.splat(scale)
+    const zeros = f64x2.splat(zero)
+    for (; x + 2 <= width; x += 2) {
+      const at = (<usize>x) << 2
+      const values = f64x2.convert_low_i32x4_s(v128.load64_zero(from + at))
+      const scaled = f64x2.add(f64x2.mul(values, scales), zeros)
+      v128.store64_lane(to + at, f32x4.demote_f64x2_zero(scaled), 0)
+    }
+  }
+  for (; x < width; x++) {
     const at = (<usize>x) << 2
     const value = load<i32>(from + at)
     store<f32>(to + at, hasBlank && value == blank ? <f32>NaN : <f32>(<f64>value * scale + zero))
