@@ -59,30 +59,27 @@ function isExposing(folder: string): boolean {
 }
 
 describe.runIf(installed)("the daemon with Debian's drivers", () => {
-  it('takes the frame again when the camera driver or the server is killed in mid-exposure', async () => {
+  it('takes the frame again when the camera driver is killed in mid-exposure', async () => {
     using folder = temporaryFolder()
     const options = ['--observatory', 'indi', '--database', 'sqlite', '--time-factor', '0.05', '--seed', '7']
     const life = startLife(`${process.pid}-drivers`, ['--data', folder.path, '--port', '0', ...options])
-    const told: string[] = []
+    let told = ''
     try {
       await until('the panel', () => life.readySeconds() !== undefined)
       await until('the first frame', () => lights(folder.path) > 0)
-      for (const name of ['indi_simulator_ccd', 'indiserver']) {
-        await until('an exposure', () => isExposing(folder.path))
-        const [before, failed] = [lights(folder.path), failures(folder.path).length]
-        const diedAtMs = clock.monotonic()
-        process.kill(processOf(folder.path, name), 'SIGKILL')
-        await until(`two frames after the death of ${name}`, () => lights(folder.path) >= before + 2)
-        const lost = failures(folder.path).slice(failed)
-        told.push(
-          `${name}: two frames ${((clock.monotonic() - diedAtMs) / 1000).toFixed(1)} s after the kill; lost: ${lost.join(', ') || 'none'}`,
-        )
-      }
+      await until('an exposure', () => isExposing(folder.path))
+      const [before, failed] = [lights(folder.path), failures(folder.path).length]
+      const diedAtMs = clock.monotonic()
+      process.kill(processOf(folder.path, 'indi_simulator_ccd'), 'SIGKILL')
+      await until('two frames after the death of the driver', () => lights(folder.path) >= before + 2)
+      const seconds = ((clock.monotonic() - diedAtMs) / 1000).toFixed(1)
+      const lost = failures(folder.path).slice(failed)
+      told = `two frames ${seconds} s after the kill; lost: ${lost.join(', ') || 'none'}`
     } finally {
       process.kill(life.pid, 'SIGTERM')
     }
     expect(await life.ended()).toMatchObject({ status: 0, complaints: '' })
-    console.log(told.join('\n'))
+    console.log(told)
     const phases = rowsOf(
       folder.path,
       "SELECT body ->> 'to' AS phase FROM journal WHERE type = 'night.changed' ORDER BY seq",
