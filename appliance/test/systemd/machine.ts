@@ -13,7 +13,6 @@ import { temporaryFolder } from '../../src/store/testing/samples.ts'
 const suite = 'bookworm'
 /** Made once by debootstrap, 276 MB; every machine is a copy of it. */
 export const debianRoot = join(tmpdir(), `nightjar-debian-${suite}`)
-const mirror = 'http://deb.debian.org/debian'
 const bootMs = 60_000
 const powerOffMs = 20_000
 const programs = { 'systemd-nspawn': 'systemd-container', nsenter: 'util-linux', debootstrap: 'debootstrap' } as const
@@ -26,14 +25,15 @@ export function machineObstacle(): string | undefined {
   return undefined
 }
 
-/** Makes `debianRoot` when it is not there: about a minute, from Debian's mirror or from `$DEBIAN_MIRROR`. */
+/** Makes `debianRoot` when it is not there: about a minute, from debootstrap's own mirror or from `$DEBIAN_MIRROR`. */
 export async function makeDebianRoot(): Promise<void> {
   if (existsSync(debianRoot)) return
   const part = `${debianRoot}.part`
   rmSync(part, { recursive: true, force: true })
   const include = '--include=systemd,systemd-sysv,dbus'
-  const from = process.env['DEBIAN_MIRROR'] ?? mirror
-  await promisify(execFile)('debootstrap', ['--variant=minbase', include, suite, part, from], { maxBuffer: 1 << 24 })
+  const mirror = process.env['DEBIAN_MIRROR']
+  const args = ['--variant=minbase', include, suite, part, ...(mirror === undefined ? [] : [mirror])]
+  await promisify(execFile)('debootstrap', args, { maxBuffer: 1 << 24 })
   renameSync(part, debianRoot)
 }
 
