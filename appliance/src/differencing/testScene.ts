@@ -3,12 +3,13 @@ import type { Compute } from '../frames/compute.ts'
 import { FitsHeader } from '../frames/fits/header.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { type Canvas, drawGalaxy, drawStar, type Galaxy, type PointSource, type Seeing } from './quality/profiles.ts'
 import { applyTransform, identity, jacobian, type PixelTransform } from './transform.ts'
 
 /**
- * A small pair generator with known truth, for tests and benchmarks of this room: stars N(>F) ∝ F^−0.7 as elliptical Moffat
- * profiles (β = 3) whose width and shape vary over the frame, smooth galaxies, sky, photon and read noise, saturation,
- * a registration residual, and transients in the science frame only. Electrons, gain 1.
+ * Pairs of frames with known truth: stars N(>F) ∝ F^−0.7 as elliptical Moffat profiles (β = 3) whose width and shape vary
+ * over the frame, Sérsic galaxies N(>F) ∝ F^−1, sky with a gradient, photon and read noise, saturation, a smooth registration
+ * residual, and transients in the science frame only. Electrons, gain 1.
  */
 export interface SceneOptions {
   readonly width: number
@@ -18,202 +19,305 @@ export interface SceneOptions {
   readonly noiseSeed?: string
   readonly starsPerMpix?: number
   readonly galaxiesPerMpix?: number
+  /** More galaxies of 4e5 electrons, as hosts are. */
+  readonly brightGalaxiesPerMpix?: number
   readonly fwhmSciencePixels?: number
   readonly fwhmReferencePixels?: number
   readonly skyElectrons?: number
+  /** The science sky rises by this share from one corner to the other, as under a moon. */
+  readonly skyGradient?: number
   readonly readNoiseElectrons?: number
-  /** Reference counts for one science count. */
+  /** Reference counts for one science count, under a clear sky. */
   readonly fluxRatio?: number
+  /** Extinction of the science frame. */
+  readonly cloudMag?: number
   /** Exposures averaged in the reference. */
   readonly referenceExposures?: number
   /** Rms of the smooth registration residual, pixels per axis. */
   readonly distortionPixels?: number
   /** Relative variation of the PSF over the frame. */
   readonly psfVariation?: number
-  /** Nominal signal-to-noise ratios of the transients, background-limited in the science frame alone. */
+  /** Nominal signal-to-noise ratios of transients on empty sky, background-limited in the science frame alone. */
   readonly transientSnr?: readonly number[]
+  /** Transients of all brightnesses on sky (60 %), galaxies (30 %) and stars (10 %). */
+  readonly transientsPerMpix?: number
   /** Science to reference pixels. */
   readonly transform?: PixelTransform
   /** Cosmic rays in the science frame. */
   readonly cosmicRays?: number
+  /** Straight trails across the science frame, 3 sigma of the sky a pixel. */
+  readonly streaks?: number
 }
 
-export interface TrueTransient {
-  readonly x: number
-  readonly y: number
+export type Host = 'sky' | 'galaxy' | 'star'
+
+export interface TrueTransient extends PointSource {
   readonly fluxElectrons: number
   readonly snr: number
+  readonly host: Host
 }
 
 export interface Scene {
   readonly science: Frame
   readonly reference: Frame
   readonly transients: readonly TrueTransient[]
-  readonly stars: readonly { readonly x: number; readonly y: number; readonly flux: number }[]
-}
-
-interface Source {
-  readonly x: number
-  readonly y: number
-  readonly flux: number
-  /** Added in quadrature to the seeing: 0 for stars. */
-  readonly extraFwhm: number
+  readonly stars: readonly PointSource[]
+  /** Reference counts for one science count. */
+  readonly fluxRatio: number
 }
 
 const saturation = 60_100
 const pedestal = 100
+const transientSnrs = [3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50] as const
+const transientSpacingPixels = 30
+/** n_eff = 1/Σ P² of the Moffat profile at FWHM 3. */
+const effectivePixelsAtFwhm3 = 35.4
 
-export function makeScene(compute: Compute, options: SceneOptions): Scene {
-  const o = {
-    starsPerMpix: 1500,
-    galaxiesPerMpix: 80,
-    fwhmSciencePixels: 3,
-    fwhmReferencePixels: 2.6,
-    skyElectrons: 500,
-    readNoiseElectrons: 6,
-    fluxRatio: 1.15,
-    referenceExposures: 8,
-    distortionPixels: 0.05,
-    psfVariation: 0.05,
-    transientSnr: [] as readonly number[],
-    transform: identity,
-    cosmicRays: 0,
-    noiseSeed: options.seed,
-    ...options,
-  }
-  const random = createRandom(`scene/${o.seed}`)
-  const chance = createRandom(`noise/${o.noiseSeed}`)
-  const sources = makeSources(random.fork('sources'), o)
-  const stars = sources.filter((source) => source.extraFwhm === 0)
-  const transients = makeTransients(random.fork('transients'), o, sources)
-  const { width, height } = o
-  const signalN = new Float64Array(width * height)
-  const signalR = new Float64Array(width * height)
-  const field = distortion(chance.fork('distortion'), width, height, o.distortionPixels)
-  for (const source of sources) {
-    const [dx, dy] = field(source.x, source.y)
-    drawScience(signalN, o, { ...source, x: source.x + dx, y: source.y + dy })
-    drawReference(signalR, o, source)
-  }
-  for (const { x, y, fluxElectrons } of transients) {
-    const [dx, dy] = field(x, y)
-    drawScience(signalN, o, { x: x + dx, y: y + dy, flux: fluxElectrons, extraFwhm: 0 })
-  }
-  const science = expose(compute, chance.fork('science'), signalN, o, 1, o.skyElectrons)
-  addCosmicRays(chance.fork('rays'), science, o.cosmicRays)
-  const skyR = 0.9 * o.skyElectrons * o.fluxRatio
-  const reference = expose(compute, chance.fork('reference'), signalR, o, o.referenceExposures, skyR)
-  return { science, reference, transients, stars }
+const defaults = {
+  starsPerMpix: 1500,
+  galaxiesPerMpix: 80,
+  brightGalaxiesPerMpix: 0,
+  fwhmSciencePixels: 3,
+  fwhmReferencePixels: 2.6,
+  skyElectrons: 500,
+  skyGradient: 0,
+  readNoiseElectrons: 6,
+  fluxRatio: 1.15,
+  cloudMag: 0,
+  referenceExposures: 8,
+  distortionPixels: 0.05,
+  psfVariation: 0.05,
+  transientSnr: [] as readonly number[],
+  transientsPerMpix: 0,
+  transform: identity,
+  cosmicRays: 0,
+  streaks: 0,
 }
 
 type Complete = Required<SceneOptions>
 
-function makeSources(random: Random, o: Complete): Source[] {
-  const mpix = (o.width * o.height) / 1e6
-  const place = (): { x: number; y: number } => ({
-    x: -20 + (o.width + 40) * random.next(),
-    y: -20 + (o.height + 40) * random.next(),
-  })
-  const stars = Array.from({ length: Math.round(o.starsPerMpix * mpix) }, () => {
-    const flux = Math.min(8e6, 150 * Math.max(1e-7, random.next()) ** (-1 / 0.7))
-    return { ...place(), flux, extraFwhm: 0 }
-  })
-  const galaxies = Array.from({ length: Math.round(o.galaxiesPerMpix * mpix) }, () => {
-    const flux = Math.min(4e5, 3000 / Math.max(1e-3, random.next()))
-    return { ...place(), flux, extraFwhm: Math.min(12, 2.5 * (flux / 3000) ** 0.3 * Math.exp(0.3 * random.normal())) }
-  })
-  return [...stars, ...galaxies]
+export function makeScene(compute: Compute, options: SceneOptions): Scene {
+  const o: Complete = { ...defaults, noiseSeed: options.seed, ...options }
+  const random = createRandom(`scene/${o.seed}`)
+  const chance = createRandom(`noise/${o.noiseSeed}`)
+  const stars = makeStars(random.fork('stars'), o)
+  const galaxies = makeGalaxies(random.fork('galaxies'), o)
+  const transients = makeTransients(random.fork('transients'), o, stars, galaxies)
+  const { width, height } = o
+  const [canvasN, canvasR] = [blank(width, height), blank(width, height)]
+  const cloud = 10 ** (-0.4 * o.cloudMag)
+  const moved = residual(chance.fork('distortion'), o)
+  for (const star of stars) {
+    drawStar(canvasN, dimmed(moved(star), cloud), scienceSeeing(o, star))
+    drawStar(canvasR, onReference(o, star), referenceSeeing(o, star))
+  }
+  for (const galaxy of galaxies) {
+    drawGalaxy(canvasN, dimmed(moved(galaxy), cloud), scienceSeeing(o, galaxy))
+    drawGalaxy(canvasR, galaxyOnReference(o, galaxy), referenceSeeing(o, galaxy))
+  }
+  const shown = transients.map(moved)
+  for (const transient of shown) drawStar(canvasN, transient, scienceSeeing(o, transient))
+  addStreaks(chance.fork('streaks'), canvasN, o)
+  const science = expose(compute, chance.fork('science'), canvasN, o, { exposures: 1, sky: o.skyElectrons })
+  addCosmicRays(chance.fork('rays'), science, o.cosmicRays)
+  const skyR = 0.9 * o.skyElectrons * o.fluxRatio
+  const reference = expose(
+    compute,
+    chance.fork('reference'),
+    canvasR,
+    { ...o, skyGradient: 0 },
+    {
+      exposures: o.referenceExposures,
+      sky: skyR,
+    },
+  )
+  return { science, reference, transients: shown, stars, fluxRatio: o.fluxRatio / cloud }
 }
 
-function makeTransients(random: Random, o: Complete, sources: readonly Source[]): TrueTransient[] {
-  const placed: TrueTransient[] = []
+function blank(width: number, height: number): Canvas {
+  return { data: new Float64Array(width * height), width, height }
+}
+
+function dimmed<T extends PointSource>(source: T, share: number): T {
+  return { ...source, flux: share * source.flux }
+}
+
+function place(random: Random, { width, height }: Complete): { x: number; y: number } {
+  return { x: -20 + (width + 40) * random.next(), y: -20 + (height + 40) * random.next() }
+}
+
+const megapixels = ({ width, height }: Complete): number => (width * height) / 1e6
+
+function makeStars(random: Random, o: Complete): PointSource[] {
+  return Array.from({ length: Math.round(o.starsPerMpix * megapixels(o)) }, () => ({
+    ...place(random, o),
+    flux: Math.min(8e6, 150 * Math.max(1e-7, random.next()) ** (-1 / 0.7)),
+  }))
+}
+
+function makeGalaxies(random: Random, o: Complete): Galaxy[] {
+  const [many, bright] = [o.galaxiesPerMpix, o.brightGalaxiesPerMpix].map((n) => Math.round(n * megapixels(o)))
+  return Array.from({ length: many! + bright! }, (_, index) => {
+    const flux = index < many! ? Math.min(4e5, 3000 / Math.max(1e-3, random.next())) : 4e5
+    const radius = 2 * (flux / 3000) ** 0.3 * Math.exp(0.3 * random.normal())
+    return {
+      ...place(random, o),
+      flux,
+      effectiveRadiusPixels: Math.max(1.2, Math.min(14, radius)),
+      index: random.next() < 0.7 ? 1 : 4,
+      axisRatio: 0.35 + 0.65 * random.next(),
+      angle: Math.PI * random.next(),
+    }
+  })
+}
+
+/** S/N in the science frame alone, limited by the sky, to electrons. */
+function transientFlux(o: Complete, snr: number): number {
   const noise = Math.sqrt(o.skyElectrons + o.readNoiseElectrons ** 2)
-  // n_eff of a Moffat profile with β = 3: 35.4 px at FWHM 3.
-  const effective = Math.sqrt(35.4) * (o.fwhmSciencePixels / 3)
-  for (const snr of o.transientSnr) {
+  return snr * noise * Math.sqrt(effectivePixelsAtFwhm3) * (o.fwhmSciencePixels / 3)
+}
+
+function makeTransients(
+  random: Random,
+  o: Complete,
+  stars: readonly PointSource[],
+  galaxies: readonly Galaxy[],
+): TrueTransient[] {
+  const field = Math.round(o.transientsPerMpix * megapixels(o))
+  const wanted = [
+    ...o.transientSnr.map((snr) => ({ snr, host: 'sky' as Host })),
+    ...Array.from({ length: field }, (_, index) => ({
+      snr: transientSnrs[index % transientSnrs.length]!,
+      host: hostOf(random.next()),
+    })),
+  ]
+  const sources = [...stars, ...galaxies]
+  const places: Record<Host, () => { x: number; y: number } | undefined> = {
+    sky: () => ({ x: 40 + (o.width - 80) * random.next(), y: 40 + (o.height - 80) * random.next() }),
+    galaxy: () => onGalaxy(random, galaxies),
+    star: () => onStar(random, stars),
+  }
+  const placed: TrueTransient[] = []
+  const crowded = o.starsPerMpix > 5000
+  for (const { snr, host } of wanted) {
     for (let attempt = 0; attempt < 500; attempt++) {
-      const x = 40 + (o.width - 80) * random.next()
-      const y = 40 + (o.height - 80) * random.next()
-      if (placed.some((other) => Math.hypot(other.x - x, other.y - y) < 30)) continue
-      const clear = (s: Source): boolean => Math.hypot(s.x - x, s.y - y) > 6 + 2.5 * Math.log10(1 + s.flux / 100)
-      if (!sources.every(clear)) continue
-      placed.push({ x, y, snr, fluxElectrons: snr * noise * effective })
+      const at = places[host]()
+      if (!at || at.x < 40 || at.y < 40 || at.x > o.width - 40 || at.y > o.height - 40) continue
+      if (placed.some((other) => Math.hypot(other.x - at.x, other.y - at.y) < transientSpacingPixels)) continue
+      if (host === 'sky' && !isClear(at, sources, crowded)) continue
+      const flux = transientFlux(o, snr)
+      placed.push({ ...at, flux, fluxElectrons: flux, snr, host })
       break
     }
   }
   return placed
 }
 
-function distortion(random: Random, width: number, height: number, rms: number) {
+function hostOf(chance: number): Host {
+  if (chance < 0.6) return 'sky'
+  return chance < 0.9 ? 'galaxy' : 'star'
+}
+
+function onGalaxy(random: Random, galaxies: readonly Galaxy[]): { x: number; y: number } | undefined {
+  const galaxy = galaxies[random.integer(galaxies.length)]
+  if (!galaxy) return undefined
+  const distance = 1.5 * random.next() * galaxy.effectiveRadiusPixels
+  const angle = 2 * Math.PI * random.next()
+  return { x: galaxy.x + distance * Math.cos(angle), y: galaxy.y + distance * Math.sin(angle) }
+}
+
+function onStar(random: Random, stars: readonly PointSource[]): { x: number; y: number } | undefined {
+  const star = stars[random.integer(stars.length)]
+  return star && star.flux < 2e5 ? { x: star.x, y: star.y } : undefined
+}
+
+function isClear(at: { x: number; y: number }, sources: readonly PointSource[], crowded: boolean): boolean {
+  const share = crowded ? 0.5 : 1
+  return sources.every((s) => {
+    const [dx, dy] = [Math.abs(s.x - at.x), Math.abs(s.y - at.y)]
+    return dx > 30 || dy > 30 || Math.hypot(dx, dy) > share * (6 + 2.5 * Math.log10(1 + s.flux / 100))
+  })
+}
+
+/** Moves sources by a smooth field whose rms per axis is the one asked. */
+function residual(random: Random, o: Complete): <T extends PointSource>(source: T) => T {
   const phase = Array.from({ length: 4 }, () => 2 * Math.PI * random.next())
-  const amplitude = rms * Math.SQRT2
-  return (x: number, y: number): [number, number] => [
-    amplitude * Math.sin((2.6 * x) / width + (1.9 * y) / height + phase[0]!) * Math.cos(phase[1]! + (3 * y) / height),
-    amplitude * Math.sin((2.2 * y) / height + (2.4 * x) / width + phase[2]!) * Math.cos(phase[3]! + (3 * x) / width),
+  const { width, height } = o
+  const field = (x: number, y: number): readonly [number, number] => [
+    Math.sin((2.6 * x) / width + (1.9 * y) / height + phase[0]!) * Math.cos(phase[1]! + (3 * y) / height),
+    Math.sin((2.2 * y) / height + (2.4 * x) / width + phase[2]!) * Math.cos(phase[3]! + (3 * x) / width),
   ]
+  const squares = [0, 0]
+  for (let k = 0; k < 400; k++) {
+    const [dx, dy] = field(((k % 20) * width) / 20, (Math.floor(k / 20) * height) / 20)
+    squares[0]! += (dx * dx) / 400
+    squares[1]! += (dy * dy) / 400
+  }
+  const [ax, ay] = squares.map((square) => o.distortionPixels / Math.sqrt(square))
+  return (source) => {
+    const [dx, dy] = field(source.x, source.y)
+    return { ...source, x: source.x + ax! * dx, y: source.y + ay! * dy }
+  }
 }
 
-function drawScience(signal: Float64Array, o: Complete, source: Source): void {
-  const [u, v] = [(2 * source.x) / o.width - 1, (2 * source.y) / o.height - 1]
+function scienceSeeing(o: Complete, { x, y }: PointSource): Seeing {
+  const [u, v] = [(2 * x) / o.width - 1, (2 * y) / o.height - 1]
   const t = o.psfVariation
-  const fwhm = o.fwhmSciencePixels * (1 + t * (0.6 * u - 0.4 * v + 0.5 * (u * u + v * v - 0.67)))
-  drawMoffat(signal, o, source, fwhm, 0.03 + 16 * t * 0.05 * u * v, -0.02 + 12 * t * 0.05 * v)
+  const fwhmPixels = o.fwhmSciencePixels * (1 + t * (0.6 * u - 0.4 * v + 0.5 * (u * u + v * v - 0.67)))
+  return { fwhmPixels, e1: 0.03 + 0.8 * u * t, e2: -0.02 + 0.6 * v * t }
 }
 
-function drawReference(signal: Float64Array, o: Complete, source: Source): void {
+function scaleAt(o: Complete, { x, y }: PointSource): number {
+  const [a, b, c, d] = jacobian(o.transform, x, y)
+  return Math.sqrt(Math.abs(a * d - b * c))
+}
+
+function referenceSeeing(o: Complete, source: PointSource): Seeing {
   const [u, v] = [(2 * source.x) / o.width - 1, (2 * source.y) / o.height - 1]
-  const [x, y] = applyTransform(o.transform, source.x, source.y)
-  const [a, b, c, d] = jacobian(o.transform, source.x, source.y)
-  const scale = Math.sqrt(Math.abs(a * d - b * c))
-  const fwhm = o.fwhmReferencePixels * scale * (1 + 0.5 * o.psfVariation * (-0.5 * u + 0.6 * v))
-  const moved = { ...source, x, y, flux: source.flux * o.fluxRatio, extraFwhm: source.extraFwhm * scale }
-  drawMoffat(signal, o, moved, fwhm, 0.01 * u, 0.02 * v)
+  const fwhm = o.fwhmReferencePixels * (1 + 0.5 * o.psfVariation * (-0.5 * u + 0.6 * v))
+  return { fwhmPixels: fwhm * scaleAt(o, source), e1: 0.01 * u, e2: 0.02 * v }
 }
 
-/** Elliptical Moffat of β = 3, 3 × 3 points a pixel, cut where it is faint. */
-function drawMoffat(signal: Float64Array, o: Complete, source: Source, seeing: number, e1: number, e2: number): void {
-  const fwhm = Math.hypot(seeing, source.extraFwhm)
-  const reach = Math.ceil(Math.min(70, Math.max(10, 6 * (source.flux / 30) ** (1 / 6) + 4 + 2 * source.extraFwhm)))
-  const alpha = fwhm / (2 * Math.sqrt(2 ** (1 / 3) - 1))
-  const e = Math.hypot(e1, e2)
-  const angle = Math.atan2(e2, e1) / 2
-  const [c, s] = [Math.cos(angle), Math.sin(angle)]
-  const stretch = Math.sqrt((1 + e) / (1 - e))
-  const [along, across] = [1 / (alpha * stretch), stretch / alpha]
-  // Σ over the plane of (1 + r²/α²)^−3 is π α²/2.
-  const peak = (2 * source.flux) / (9 * Math.PI * alpha * alpha)
-  const [cx, cy] = [Math.round(source.x), Math.round(source.y)]
-  for (let y = Math.max(0, cy - reach); y <= Math.min(o.height - 1, cy + reach); y++) {
-    for (let x = Math.max(0, cx - reach); x <= Math.min(o.width - 1, cx + reach); x++) {
-      let sum = 0
-      for (let j = -1; j <= 1; j++) {
-        for (let i = -1; i <= 1; i++) {
-          const [px, py] = [x - source.x + i / 3, y - source.y + j / 3]
-          const p = (c * px + s * py) * along
-          const q = (c * py - s * px) * across
-          const r = 1 + p * p + q * q
-          sum += 1 / (r * r * r)
-        }
-      }
-      signal[y * o.width + x]! += peak * sum
+function onReference(o: Complete, source: PointSource): PointSource {
+  const [x, y] = applyTransform(o.transform, source.x, source.y)
+  return { x, y, flux: source.flux * o.fluxRatio }
+}
+
+function galaxyOnReference(o: Complete, galaxy: Galaxy): Galaxy {
+  const [a, b, c, d] = jacobian(o.transform, galaxy.x, galaxy.y)
+  const [dx, dy] = [Math.cos(galaxy.angle), Math.sin(galaxy.angle)]
+  const angle = Math.atan2(c * dx + d * dy, a * dx + b * dy)
+  const effectiveRadiusPixels = galaxy.effectiveRadiusPixels * scaleAt(o, galaxy)
+  return { ...galaxy, ...onReference(o, galaxy), angle, effectiveRadiusPixels }
+}
+
+function addStreaks(random: Random, { data, width, height }: Canvas, o: Complete): void {
+  const level = 3 * Math.sqrt(o.skyElectrons + o.readNoiseElectrons ** 2)
+  const sigma = o.fwhmSciencePixels / 2.3548
+  for (let n = 0; n < o.streaks; n++) {
+    const [x, y] = [width * random.next(), height * random.next()]
+    const angle = Math.PI * random.next()
+    const [c, s] = [Math.cos(angle), Math.sin(angle)]
+    for (let i = 0; i < data.length; i++) {
+      const across = -s * ((i % width) - x) + c * (Math.floor(i / width) - y)
+      if (Math.abs(across) < 5 * sigma) data[i]! += level * Math.exp(-0.5 * (across / sigma) ** 2)
     }
   }
 }
 
-function expose(
-  compute: Compute,
-  random: Random,
-  signal: Float64Array,
-  o: Complete,
-  exposures: number,
-  sky: number,
-): Frame {
+interface Exposure {
+  readonly exposures: number
+  readonly sky: number
+}
+
+function expose(compute: Compute, random: Random, signal: Canvas, o: Complete, { exposures, sky }: Exposure): Frame {
   const { width, height } = o
   const science = compute.float32(width, height)
   const mask = compute.uint16(width, height)
-  for (let i = 0; i < signal.length; i++) {
-    const [x, y] = [i % width, Math.floor(i / width)]
-    const mean = signal[i]! + sky * (1 + (0.03 * x) / width - (0.02 * y) / height)
+  for (let i = 0; i < signal.data.length; i++) {
+    const [x, y] = [(i % width) / width, Math.floor(i / width) / height]
+    const light = sky * (1 + 0.03 * x - 0.02 * y + 0.5 * o.skyGradient * (x + y))
+    const mean = signal.data[i]! + light
     const noise = Math.sqrt((mean + o.readNoiseElectrons ** 2) / exposures)
     const exact =
       exposures === 1 ? random.poisson(mean) + o.readNoiseElectrons * random.normal() : mean + noise * random.normal()
