@@ -1,6 +1,7 @@
 import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { paintMesh, paintSpline } from '../frames/mesh.ts'
 import { pixelToSky, skyToPixel, wcsFromHeader } from '../frames/wcs.ts'
 import { type Background, measureBackground } from '../preprocessing/background.ts'
 import { meshFor, type Prepared } from './prepare.ts'
@@ -23,10 +24,14 @@ export function alignReference(
   const meshPixels = meshFor(size)
   // What is left of the sky is taken off, and the noise is measured anew.
   const background = measureBackground(compute, warped.science, warped.mask, { meshPixels })
+  const level = compute.view(Float32Array, compute.allocate(size.width * size.height * 4), size.width, size.height)
+  paintSpline(compute, background.level, level)
   for (let i = 0; i < warped.science.data.length; i++) {
-    if ((warped.mask.data[i]! & MaskFlag.noData) === 0) warped.science.data[i]! -= background.level.data[i]!
+    if ((warped.mask.data[i]! & MaskFlag.noData) === 0) warped.science.data[i]! -= level.data[i]!
   }
+  const rms = compute.float32(size.width, size.height)
   const rmsAdu = restoreNoise(background, reference.rmsAdu * Math.sqrt(areaOf(transform, size)))
+  paintMesh(compute, background.rms, rms)
   const stars = reference.stars.map((star) => {
     const [x, y] = invertAt(transform, star.x, star.y)
     return { ...star, x, y }
@@ -35,7 +40,7 @@ export function alignReference(
   return {
     plane: warped.science,
     mask: warped.mask,
-    rms: background.rms,
+    rms,
     rmsAdu,
     stars: inside,
     levelAdu: reference.levelAdu,

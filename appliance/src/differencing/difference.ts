@@ -3,6 +3,7 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { paintMesh } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { measureBackground } from '../preprocessing/background.ts'
@@ -261,7 +262,7 @@ class Work {
       const wide = smoothed(this.#compute, side.plane, smoothingSigma)
       side.plane.data.set(wide.data)
       const { rms } = measureBackground(this.#compute, side.plane, side.mask, { meshPixels: meshFor(side.plane) })
-      side.rms.data.set(rms.data)
+      paintMesh(this.#compute, rms, side.rms)
     }
     this.#warnings.push(
       `stars are undersampled (FWHM ${science.fwhmPixels.toFixed(1)} px): both frames were smoothed by ${smoothingSigma} px`,

@@ -2,6 +2,7 @@ import type { Compute } from '../frames/compute.ts'
 import { convolveSeparable, gaussianTaps } from '../frames/convolve.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { paintMesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
@@ -42,15 +43,16 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
   const saturateAdu = options.saturateAdu ?? pileUp(frame)
   if (saturateAdu !== undefined) markSaturated(frame.science, mask, saturateAdu)
   const background = measureBackground(compute, frame.science, mask, { meshPixels: meshFor(frame) })
-  limitDepth(background.rms, frame.science)
+  const rms = compute.float32(width, height)
+  limitDepth(background.rms.data, frame.science)
+  paintMesh(compute, background.rms, rms)
   const stars = measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 })
-  const { level } = background
-  for (let i = 0; i < plane.data.length; i++) plane.data[i] = frame.science.data[i]! - level.data[i]!
+  subtractSpline(compute, background.level, frame.science, plane)
   replaceSpoilt(plane, mask)
   return {
     plane,
     mask,
-    rms: background.rms,
+    rms,
     rmsAdu: Math.max(background.globalRmsAdu, background.rms.data[0]! * 1e-3),
     levelAdu: background.globalLevelAdu,
     stars,
@@ -60,11 +62,11 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
 }
 
 /** A simulated frame may have no noise at all; a hundred-thousandth of its highest pixel keeps the arithmetic sound. */
-function limitDepth(rms: Plane, science: Plane): void {
+function limitDepth(rms: Float32Array, science: Plane): void {
   let highest = 0
   for (let i = 0; i < science.data.length; i++) if (science.data[i]! > highest) highest = science.data[i]!
   const least = Math.fround(1e-5 * Math.min(highest, 1e30))
-  for (let i = 0; i < rms.data.length; i++) if (rms.data[i]! < least) rms.data[i] = least
+  for (let i = 0; i < rms.length; i++) rms[i] = Math.max(rms[i]!, least)
 }
 
 /** Stars whose position can be trusted for a match; all of them when hardly any can. */

@@ -5,9 +5,10 @@ import { describe, expect, test } from 'vitest'
 import { type Compute, createCompute } from '../frames/compute.ts'
 import { openFits, readImage } from '../frames/fits/read.ts'
 import { MaskFlag } from '../frames/mask.ts'
-import type { Plane } from '../frames/plane.ts'
+import { paintMesh, paintSpline, subtractSpline } from '../frames/mesh.ts'
+import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { realDataFolder } from '../frames/reference.ts'
-import { measureBackground } from './background.ts'
+import { type BackgroundOptions, measureBackground } from './background.ts'
 
 /** Made by scripts/reference/preprocessing.py with sep. */
 interface SepBackground {
@@ -30,6 +31,15 @@ function noise(compute: Compute, width: number, height: number, level: (x: numbe
   return plane
 }
 
+/** The background drawn out to planes. */
+function painted(compute: Compute, science: Plane, mask?: MaskPlane, options?: BackgroundOptions) {
+  const background = measureBackground(compute, science, mask, options)
+  const [level, rms] = [1, 2].map(() => compute.float32(science.width, science.height)) as [Plane, Plane]
+  paintSpline(compute, background.level, level)
+  paintMesh(compute, background.rms, rms)
+  return { ...background, level, rms }
+}
+
 function worst(plane: Plane, truth: (x: number, y: number) => number): number {
   let most = 0
   plane.data.forEach((value, i) => {
@@ -44,22 +54,26 @@ describe('the background', () => {
     test.each(Object.entries(reference.files))('%s', (_, { path, background }) => {
       using compute = createCompute({ threads: 2 })
       const science = readImage(compute, openFits(join(folder!, path)))
-      const measured = measureBackground(compute, science, undefined)
+      const measured = painted(compute, science)
       expect(Math.abs(measured.globalLevelAdu - background.globalLevelAdu)).toBeLessThan(0.01 * background.globalRmsAdu)
       expect(measured.globalRmsAdu / background.globalRmsAdu).toBeCloseTo(1, 3)
+      const ratios: number[] = []
       for (const [x, y, level, rms] of background.samples) {
         const at = y * science.width + x
         expect(Math.abs(measured.level.data[at]! - level)).toBeLessThan(0.1 * rms)
-        expect(measured.rms.data[at]! / rms).toBeGreaterThan(0.99)
-        expect(measured.rms.data[at]! / rms).toBeLessThan(1.01)
+        ratios.push(measured.rms.data[at]! / rms)
       }
+      // Between the cells' middles sep draws the noise as a spline, which overshoots beside steps; ours is bilinear.
+      const typical = ratios.sort((a, b) => a - b)[ratios.length >> 1]
+      expect(typical).toBeGreaterThan(0.99)
+      expect(typical).toBeLessThan(1.01)
     })
   })
 
   test('follows a slope to a few hundredths of the noise and finds the noise', () => {
     using compute = createCompute({ threads: 1 })
     const truth = (x: number, y: number): number => 1000 + 0.05 * x - 0.03 * y
-    const { level, rms, globalRmsAdu } = measureBackground(compute, noise(compute, 500, 430, truth, 12), undefined)
+    const { level, rms, globalRmsAdu } = painted(compute, noise(compute, 500, 430, truth, 12))
     // A cell's mean is good to 12/64 ADU; at the corners the spline is drawn out over half a cell.
     expect(worst(level, truth)).toBeLessThan(0.15 * 12)
     expect(globalRmsAdu).toBeGreaterThan(11.8)
@@ -94,7 +108,7 @@ describe('the background', () => {
       }
     }
     for (let i = 0; i < 320; i += 3) plane.data[300 * 320 + i] = Number.NaN
-    const { level } = measureBackground(compute, plane, mask)
+    const { level } = painted(compute, plane, mask)
     expect(worst(level, () => 50)).toBeLessThan(0.5)
   })
 
@@ -102,7 +116,7 @@ describe('the background', () => {
     using compute = createCompute({ threads: 1 })
     const plane = compute.float32(130, 70)
     plane.data.fill(7)
-    const { level, rms } = measureBackground(compute, plane, undefined)
+    const { level, rms } = painted(compute, plane)
     expect(level.data.every((value) => value === 7)).toBe(true)
     expect(rms.data.every((value) => value > 0)).toBe(true)
   })
@@ -110,12 +124,11 @@ describe('the background', () => {
   test('has the same bits with any number of threads', () => {
     const bits = [1, 2, 3].map((threads) => {
       using compute = createCompute({ threads })
-      const { level, rms } = measureBackground(
-        compute,
-        noise(compute, 333, 301, (x) => x, 3),
-        undefined,
-      )
-      return [...level.data, ...rms.data]
+      const science = noise(compute, 333, 301, (x) => x, 3)
+      const { level, rms } = painted(compute, science)
+      const background = measureBackground(compute, science, undefined)
+      subtractSpline(compute, background.level, science, science)
+      return [...level.data, ...rms.data, ...science.data]
     })
     expect(bits[1]).toEqual(bits[0])
     expect(bits[2]).toEqual(bits[0])

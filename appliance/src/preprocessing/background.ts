@@ -1,6 +1,7 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { createMesh, createSplineMesh, type Mesh, type SplineMesh } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 
 /**
@@ -9,10 +10,10 @@ import type { MaskPlane, Plane } from '../frames/plane.ts'
  * over the mesh, and a natural bicubic spline through the cells.
  */
 export interface Background {
-  /** ADU, the size of the frame. */
-  readonly level: Plane
-  /** Standard deviation of one pixel's noise about the level, ADU. */
-  readonly rms: Plane
+  /** ADU; `subtractSpline` and `paintSpline` draw it out. */
+  readonly level: SplineMesh
+  /** Standard deviation of one pixel's noise about the level, ADU, above 0; `meshAt` and `paintMesh` read it. */
+  readonly rms: Mesh
   /** Median of the mesh. */
   readonly globalLevelAdu: number
   readonly globalRmsAdu: number
@@ -23,8 +24,8 @@ export interface BackgroundOptions {
   readonly meshPixels?: number
 }
 
-/** The sky on the mesh before it is drawn out to a surface. Missing cells are filled. */
-interface Mesh {
+/** The sky on the mesh while it is measured. */
+interface Cells {
   readonly columns: number
   readonly rows: number
   readonly level: Float64Array
@@ -58,19 +59,20 @@ export function measureBackground(
   if (!(Number.isInteger(meshPixels) && meshPixels >= 8 && meshPixels <= 512)) {
     throw new NightjarError('background/mesh', `meshPixels must be a whole number from 8 to 512, not ${meshPixels}`)
   }
-  const level = compute.float32(science.width, science.height)
-  const rms = compute.float32(science.width, science.height)
-  using _scratch = compute.scope()
-  const mesh = filterMesh(fillMissing(measureMesh(compute, science, mask, meshPixels)))
-  drawSurface(compute, mesh, mesh.level, meshPixels, level)
-  drawSurface(compute, mesh, mesh.rms, meshPixels, rms)
-  keepPositive(compute, mesh, rms)
-  return { level, rms, globalLevelAdu: medianOf(mesh.level), globalRmsAdu: medianOf(mesh.rms) }
+  const cells = filterMesh(fillMissing(measureMesh(compute, science, mask, meshPixels)))
+  const size = { cellPixels: meshPixels, columns: cells.columns, rows: cells.rows }
+  return {
+    level: createSplineMesh(compute, size, cells.level),
+    rms: createMesh(compute, size, keptPositive(cells.rms)),
+    globalLevelAdu: medianOf(cells.level),
+    globalRmsAdu: medianOf(cells.rms),
+  }
 }
 
-function measureMesh(compute: Compute, science: Plane, mask: MaskPlane | undefined, meshPixels: number): Mesh {
+function measureMesh(compute: Compute, science: Plane, mask: MaskPlane | undefined, meshPixels: number): Cells {
   const columns = Math.ceil(science.width / meshPixels)
   const rows = Math.ceil(science.height / meshPixels)
+  using _scratch = compute.scope()
   const out = compute.float32(columns * 2, rows)
   const scratchBytes = Math.ceil((meshPixels * meshPixels * 4 + histogramBytes) / 64) * 64
   const scratch = compute.allocate(scratchBytes * compute.threads)
@@ -83,7 +85,7 @@ function measureMesh(compute: Compute, science: Plane, mask: MaskPlane | undefin
 }
 
 /** Gives cells without a value the mean of the nearest cells that have one. */
-function fillMissing(mesh: Mesh): Mesh {
+function fillMissing(mesh: Cells): Cells {
   const good = Array.from(mesh.level.keys()).filter((i) => !Number.isNaN(mesh.level[i]!))
   if (good.length === mesh.level.length) return mesh
   if (good.length === 0) {
@@ -118,11 +120,11 @@ function nearestMean(columns: number, good: readonly number[], values: Float64Ar
 }
 
 /** 3 × 3 median: a bright star or galaxy that fills a cell does not lift the sky. */
-function filterMesh(mesh: Mesh): Mesh {
+function filterMesh(mesh: Cells): Cells {
   return { ...mesh, level: median3(mesh, mesh.level), rms: median3(mesh, mesh.rms) }
 }
 
-function median3({ columns, rows }: Mesh, values: Float64Array): Float64Array {
+function median3({ columns, rows }: Cells, values: Float64Array): Float64Array {
   const window: number[] = []
   return values.map((_, i) => {
     const x = i % columns
@@ -144,42 +146,8 @@ function medianOf(values: ArrayLike<number>): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
-function drawSurface(compute: Compute, mesh: Mesh, values: Float64Array, meshPixels: number, out: Plane): void {
-  const { columns, rows } = mesh
-  using _scratch = compute.scope()
-  const nodes = copyIn(compute, values)
-  const second = copyIn(compute, secondDerivatives(values, columns, rows))
-  const scratch = compute.allocate(columns * 32 * compute.threads)
-  const args = [nodes, second, columns, rows, meshPixels, out.pointer, out.width, scratch]
-  compute.rows('splineSurface', out.height, args)
-}
-
-function copyIn(compute: Compute, values: Float64Array): number {
-  const pointer = compute.allocate(values.byteLength)
-  new Float64Array(compute.memory.buffer, pointer, values.length).set(values)
-  return pointer
-}
-
-/** Along y at every node, for a natural cubic spline on a unit grid. */
-function secondDerivatives(values: Float64Array, columns: number, rows: number): Float64Array {
-  const result = new Float64Array(values.length)
-  const pivot = new Float64Array(rows)
-  for (let x = 0; x < columns; x++) {
-    const at = (y: number): number => y * columns + x
-    for (let y = 1; y < rows - 1; y++) {
-      const beta = 4 - pivot[y - 1]!
-      const right = 6 * (values[at(y + 1)]! - 2 * values[at(y)]! + values[at(y - 1)]!)
-      pivot[y] = 1 / beta
-      result[at(y)] = (right - result[at(y - 1)]!) / beta
-    }
-    for (let y = rows - 2; y > 0; y--) result[at(y)]! -= pivot[y]! * result[at(y + 1)]!
-  }
-  return result
-}
-
-/** The spline may swing below zero beside a jump of the noise; a noise that is not positive would divide by zero. */
-function keepPositive(compute: Compute, mesh: Mesh, rms: Plane): void {
-  const positive = mesh.rms.filter((value) => value > 0)
-  const least = positive.length === 0 ? 1e-6 : 0.1 * Math.min(...positive)
-  compute.rows('atLeast', rms.height, [rms.pointer, rms.width, least])
+/** A noise that is not positive would divide by zero. */
+function keptPositive(rms: Float64Array): Float64Array {
+  const least = Math.min(...rms.filter((value) => value > 0), 1e30)
+  return rms.map((value) => Math.max(value, least === 1e30 ? 1e-6 : 0.1 * least))
 }

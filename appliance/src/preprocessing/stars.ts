@@ -1,5 +1,6 @@
 import type { Compute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { paintMesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import type { Background } from './background.ts'
 import { findSegments, type Segment } from './segments.ts'
@@ -87,9 +88,12 @@ export function measureStars(
   using _scratch = compute.scope()
   const residual = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
   const masks = [mask?.pointer ?? 0, unusable]
-  compute.rows('skyResidual', height, [science.pointer, background.level.pointer, ...masks, residual.pointer, width])
+  subtractSpline(compute, background.level, science, residual)
+  compute.rows('hideMasked', height, [residual.pointer, ...masks, width])
+  const rms = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
+  paintMesh(compute, background.rms, rms)
   const labels = compute.int32(width, height)
-  const segments = detect(compute, residual, background.rms, labels, thresholdSigma, filterFwhmPixels)
+  const segments = detect(compute, residual, rms, labels, thresholdSigma, filterFwhmPixels)
   const chosen = brightest(segments, max)
   const table = openTable(compute, chosen.length)
   const seedVariance = (filterFwhmPixels / fwhmPerSigma) ** 2
@@ -98,7 +102,7 @@ export function measureStars(
     table.set([peakX, (segment.peak - peakX) / width, label, seedVariance, 0, seedVariance], row * tableColumns)
   })
   const planes = [table.byteOffset, residual.pointer, labels.pointer]
-  const noise = [background.rms.pointer, variance?.pointer ?? 0, gain ? 1 / gain : 0]
+  const noise = [rms.pointer, variance?.pointer ?? 0, gain ? 1 / gain : 0]
   compute.rows('starShapes', chosen.length, [...planes, ...noise, width, height])
   const fwhm = typicalFwhm(table, chosen) ?? filterFwhmPixels
   const radius = Math.min(40, Math.max(2.5, 1.7 * fwhm))

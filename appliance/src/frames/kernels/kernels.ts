@@ -214,29 +214,28 @@ export interface Kernels {
     scratch: number,
     scratchBytes: number,
   ): void
-  splineSurface(
+  subtractSpline(
     rowFrom: number,
     rowTo: number,
-    nodes: number,
-    second: number,
+    source: number,
+    spline: number,
     columns: number,
     rows: number,
-    meshPixels: number,
+    cellPixels: number,
     out: number,
     width: number,
-    scratch: number,
   ): void
-  atLeast(rowFrom: number, rowTo: number, plane: number, width: number, least: number): void
-  skyResidual(
+  paintMesh(
     rowFrom: number,
     rowTo: number,
-    science: number,
-    level: number,
-    mask: number,
-    bits: number,
+    mesh: number,
+    columns: number,
+    rows: number,
+    cellPixels: number,
     out: number,
     width: number,
   ): void
+  hideMasked(rowFrom: number, rowTo: number, plane: number, mask: number, bits: number, width: number): void
   matchedFilter(
     rowFrom: number,
     rowTo: number,

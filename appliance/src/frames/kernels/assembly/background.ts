@@ -1,6 +1,6 @@
 import { ownScratch } from './thread'
 
-// The background mesh (Bertin & Arnouts 1996, section 7) and the spline surface through it.
+// The background mesh (Bertin & Arnouts 1996, section 7) and the surfaces through it.
 
 const histogramBins: i32 = 4096
 /** Histogram reach in clipped standard deviations either side of the clipped mean. */
@@ -232,111 +232,133 @@ export function meshStatistics(
   }
 }
 
+/** Interval of a mesh's axis that holds `at` (in cells, 0 = the middle of the first): its left node. */
+// @ts-ignore: decorator
+@inline
+export function meshCell(at: f64, nodes: i32): i32 {
+  return max(0, min(nodes - 2, <i32>Math.floor(at)))
+}
+
+/** First pixel of interval `cell` along x; the last interval ends with the frame. */
+// @ts-ignore: decorator
+@inline
+export function intervalStart(cell: i32, cellPixels: i32): i32 {
+  return cell <= 0 ? 0 : cell * cellPixels + (cellPixels >> 1)
+}
+
 /**
- * The natural bicubic spline through a mesh of f64 nodes, cell centres at (i + 0.5) · meshPixels − 0.5. `second` holds the
- * second derivatives along y at the nodes (in cells). Scratch: 16 bytes for each column and thread.
+ * The spline of a mesh (`SplineMesh` in mesh.ts) for pixels [x0, x1) of row y, taken from `source` (0: painted) into
+ * `out`; both point at pixel x0.
  */
-export function splineSurface(
-  rowFrom: i32, rowTo: i32, nodes: usize, second: usize, columns: i32, rows: i32, meshPixels: i32, out: usize,
-  width: i32, scratch: usize,
+export function splineRow(
+  source: usize, spline: usize, columns: i32, rows: i32, cellPixels: i32, y: i32, x0: i32, x1: i32, out: usize,
 ): void {
-  const line = ownScratch(scratch, (<usize>columns) << 5)
-  const curve = line + ((<usize>columns) << 3)
-  const pivots = curve + ((<usize>columns) << 3)
-  for (let y = rowFrom; y < rowTo; y++) {
-    splineAcrossRows(nodes, second, columns, rows, (<f64>y + 0.5) / <f64>meshPixels - 0.5, line)
-    secondDerivatives(line, curve, pivots, columns)
-    const target = out + ((<usize>y * <usize>width) << 2)
-    if (columns == 1) {
-      const v = <f32>load<f64>(line)
-      for (let x = 0; x < width; x++) store<f32>(target + ((<usize>x) << 2), v)
-      continue
-    }
-    for (let cell = 0; cell < columns - 1; cell++) {
-      const from = cell == 0 ? 0 : min(width, cell * meshPixels + (meshPixels >> 1))
-      const to = cell == columns - 2 ? width : min(width, (cell + 1) * meshPixels + (meshPixels >> 1))
-      const p = line + ((<usize>cell) << 3)
-      const q = curve + ((<usize>cell) << 3)
-      cubicRun(load<f64>(p), load<f64>(p, 8), load<f64>(q), load<f64>(q, 8), cell, meshPixels, from, to, target)
-    }
-  }
-}
-
-/** One interval of the spline as a polynomial in t = 0 … 1, written for pixels [from, to). */
-function cubicRun(
-  v0: f64, v1: f64, s0: f64, s1: f64, cell: i32, meshPixels: i32, from: i32, to: i32, target: usize,
-): void {
-  const a = f32x4.splat(<f32>v0)
-  const b = f32x4.splat(<f32>(v1 - v0 - (2 * s0 + s1) / 6))
-  const c = f32x4.splat(<f32>(s0 / 2))
-  const d = f32x4.splat(<f32>((s1 - s0) / 6))
-  const step: f64 = 1 / <f64>meshPixels
-  const start = (<f64>from + 0.5) * step - 0.5 - <f64>cell
-  let t = f32x4(<f32>start, <f32>(start + step), <f32>(start + 2 * step), <f32>(start + 3 * step))
-  const advance = f32x4.splat(<f32>(4 * step))
-  let x = from
-  for (; x + 4 <= to; x += 4) {
-    const v = f32x4.add(a, f32x4.mul(t, f32x4.add(b, f32x4.mul(t, f32x4.add(c, f32x4.mul(t, d))))))
-    v128.store(target + ((<usize>x) << 2), v)
-    t = f32x4.add(t, advance)
-  }
-  for (; x < to; x++) {
-    const u = (<f64>x + 0.5) * step - 0.5 - <f64>cell
-    const v = v0 + u * (v1 - v0 - (2 * s0 + s1) / 6 + u * (s0 / 2 + (u * (s1 - s0)) / 6))
-    store<f32>(target + ((<usize>x) << 2), <f32>v)
-  }
-}
-
-function splineAcrossRows(nodes: usize, second: usize, columns: i32, rows: i32, at: f64, line: usize): void {
-  if (rows == 1) {
-    memory.copy(line, nodes, (<usize>columns) << 3)
-    return
-  }
-  const cell = max(0, min(rows - 2, <i32>Math.floor(at)))
-  const t = at - <f64>cell
+  const at = (<f64>y + 0.5) / <f64>cellPixels - 0.5
+  const row = meshCell(at, rows)
+  const t = at - <f64>row
   const u = 1 - t
   const wt = (t * t * t - t) / 6
   const wu = (u * u * u - u) / 6
-  const stride = (<usize>columns) << 3
-  const p = nodes + <usize>cell * stride
-  const q = second + <usize>cell * stride
-  for (let i = 0; i < columns; i++) {
-    const k = (<usize>i) << 3
-    const value = u * load<f64>(p + k) + t * load<f64>(p + stride + k)
-    store<f64>(line + k, value + wu * load<f64>(q + k) + wt * load<f64>(q + stride + k))
+  const stride = (<usize>columns) << 5
+  const p = spline + <usize>row * stride
+  const q = rows > 1 ? p + stride : p
+  let cell = meshCell((<f64>x0 + 0.5) / <f64>cellPixels - 0.5, columns)
+  while (cell > 0 && intervalStart(cell, cellPixels) > x0) cell--
+  let from = x0
+  while (from < x1) {
+    while (cell < columns - 2 && intervalStart(cell + 1, cellPixels) <= from) cell++
+    const to = cell >= columns - 2 ? x1 : min(x1, intervalStart(cell + 1, cellPixels))
+    const k = (<usize>cell) << 5
+    const k1 = columns > 1 ? k + 32 : k
+    const v0 = u * load<f64>(p + k) + t * load<f64>(q + k) + wu * load<f64>(p + k, 8) + wt * load<f64>(q + k, 8)
+    const v1 = u * load<f64>(p + k1) + t * load<f64>(q + k1) + wu * load<f64>(p + k1, 8) + wt * load<f64>(q + k1, 8)
+    const s0 = u * load<f64>(p + k, 16) + t * load<f64>(q + k, 16) + wu * load<f64>(p + k, 24) + wt * load<f64>(q + k, 24)
+    const s1 = u * load<f64>(p + k1, 16) + t * load<f64>(q + k1, 16) + wu * load<f64>(p + k1, 24) + wt * load<f64>(q + k1, 24)
+    const part = (<usize>(from - x0)) << 2
+    cubicRun(v0, v1, s0, s1, cell, cellPixels, from, to, source == 0 ? 0 : source + part, out + part)
+    from = to
   }
 }
 
-/** Natural spline on a unit grid: tridiagonal (1, 4, 1) · s = 6 · second differences. */
-function secondDerivatives(line: usize, curve: usize, pivots: usize, n: i32): void {
-  store<f64>(curve, 0)
-  store<f64>(pivots, 0)
-  for (let i = 1; i < n - 1; i++) {
-    const k = (<usize>i) << 3
-    const beta = 4 - load<f64>(pivots + k - 8)
-    const right = 6 * (load<f64>(line + k + 8) - 2 * load<f64>(line + k) + load<f64>(line + k - 8))
-    store<f64>(pivots + k, 1 / beta)
-    store<f64>(curve + k, (right - load<f64>(curve + k - 8)) / beta)
+/** One interval of the spline as a polynomial in t = 0 … 1, for pixels [from, to). */
+function cubicRun(
+  v0: f64, v1: f64, s0: f64, s1: f64, cell: i32, cellPixels: i32, from: i32, to: i32, source: usize, out: usize,
+): void {
+  const b1 = v1 - v0 - (2 * s0 + s1) / 6
+  const c1 = s0 / 2
+  const d1 = (s1 - s0) / 6
+  const a = f32x4.splat(<f32>v0)
+  const b = f32x4.splat(<f32>b1)
+  const c = f32x4.splat(<f32>c1)
+  const d = f32x4.splat(<f32>d1)
+  const step = <f32>(1 / <f64>cellPixels)
+  // Exact halves of whole numbers: the same value for a pixel wherever the run begins.
+  const start = f32x4(0, 1, 2, 3)
+  const origin = <f32>(0.5 - (<f64>cell + 0.5) * <f64>cellPixels)
+  let x = from
+  for (; x + 4 <= to; x += 4) {
+    const t = f32x4.mul(f32x4.add(f32x4.add(start, f32x4.splat(<f32>x)), f32x4.splat(origin)), f32x4.splat(step))
+    const v = f32x4.add(a, f32x4.mul(t, f32x4.add(b, f32x4.mul(t, f32x4.add(c, f32x4.mul(t, d))))))
+    const k = (<usize>(x - from)) << 2
+    v128.store(out + k, source == 0 ? v : f32x4.sub(v128.load(source + k), v))
   }
-  store<f64>(curve + ((<usize>(n - 1)) << 3), 0)
-  for (let i = n - 2; i > 0; i--) {
-    const k = (<usize>i) << 3
-    store<f64>(curve + k, load<f64>(curve + k) - load<f64>(pivots + k) * load<f64>(curve + k + 8))
+  for (; x < to; x++) {
+    const t = (<f32>x + origin) * step
+    const v = <f32>v0 + t * (<f32>b1 + t * (<f32>c1 + t * <f32>d1))
+    const k = (<usize>(x - from)) << 2
+    store<f32>(out + k, source == 0 ? v : load<f32>(source + k) - v)
   }
 }
 
-/** Raises every value below `least` to it; NaN too. */
-export function atLeast(rowFrom: i32, rowTo: i32, plane: usize, width: i32, least: f32): void {
-  const to = rowTo * width
-  let i = rowFrom * width
-  const least4 = f32x4.splat(least)
-  for (; i + 4 <= to; i += 4) {
-    const p = plane + ((<usize>i) << 2)
-    const v = v128.load(p)
-    v128.store(p, v128.bitselect(v, least4, f32x4.ge(v, least4)))
+/** out = source − spline, or the spline itself with `source` 0. */
+export function subtractSpline(
+  rowFrom: i32, rowTo: i32, source: usize, spline: usize, columns: i32, rows: i32, cellPixels: i32, out: usize, width: i32,
+): void {
+  for (let y = rowFrom; y < rowTo; y++) {
+    const at = (<usize>y * <usize>width) << 2
+    splineRow(source == 0 ? 0 : source + at, spline, columns, rows, cellPixels, y, 0, width, out + at)
   }
-  for (; i < to; i++) {
-    const p = plane + ((<usize>i) << 2)
-    if (!(load<f32>(p) >= least)) store<f32>(p, least)
+}
+
+/** Bilinear values of a mesh of f32 (`meshAt` in mesh.ts) for pixels [x0, x1) of row y; `out` points at pixel x0. */
+export function meshRow(
+  mesh: usize, columns: i32, rows: i32, cellPixels: i32, y: i32, x0: i32, x1: i32, out: usize,
+): void {
+  const step = <f32>(1 / <f64>cellPixels)
+  const last = <f32>(columns - 1)
+  const j = meshCell((<f64>y + 0.5) / <f64>cellPixels - 0.5, rows)
+  const fv = <f32>Math.max(0, Math.min(<f64>(rows - 1), (<f64>y + 0.5) / <f64>cellPixels - 0.5)) - <f32>j
+  const p = mesh + ((<usize>(j * columns)) << 2)
+  const q = rows > 1 ? p + ((<usize>columns) << 2) : p
+  let cell = 0
+  let from = x0
+  while (from < x1) {
+    while (cell < columns - 2 && intervalStart(cell + 1, cellPixels) <= from) cell++
+    const to = cell >= columns - 2 ? x1 : min(x1, intervalStart(cell + 1, cellPixels))
+    const k = (<usize>cell) << 2
+    const k1 = columns > 1 ? k + 4 : k
+    const v0 = (<f32>1 - fv) * load<f32>(p + k) + fv * load<f32>(q + k)
+    const v1 = (<f32>1 - fv) * load<f32>(p + k1) + fv * load<f32>(q + k1)
+    let x = from
+    for (; x + 4 <= to; x += 4) {
+      const at = f32x4.sub(f32x4.mul(f32x4.add(f32x4(0.5, 1.5, 2.5, 3.5), f32x4.splat(<f32>x)), f32x4.splat(step)), f32x4.splat(0.5))
+      const inside = f32x4.min(f32x4.max(at, f32x4.splat(0)), f32x4.splat(last))
+      const fu = f32x4.sub(inside, f32x4.splat(<f32>cell))
+      v128.store(out + ((<usize>(x - x0)) << 2), f32x4.add(f32x4.splat(v0), f32x4.mul(fu, f32x4.splat(v1 - v0))))
+    }
+    for (; x < to; x++) {
+      const fu = min(max((<f32>x + 0.5) * step - 0.5, <f32>0), last) - <f32>cell
+      store<f32>(out + ((<usize>(x - x0)) << 2), v0 + fu * (v1 - v0))
+    }
+    from = to
+  }
+}
+
+/** Draws a mesh out to a plane. */
+export function paintMesh(
+  rowFrom: i32, rowTo: i32, mesh: usize, columns: i32, rows: i32, cellPixels: i32, out: usize, width: i32,
+): void {
+  for (let y = rowFrom; y < rowTo; y++) {
+    meshRow(mesh, columns, rows, cellPixels, y, 0, width, out + ((<usize>y * <usize>width) << 2))
   }
 }

@@ -2,29 +2,21 @@ import { ownScratch } from './thread'
 
 // Finding and measuring stars. The residual plane is science − background with NaN where a pixel may not be used.
 
-/** residual = science − level; NaN stays, masked pixels (`mask` & `bits`) become NaN. `mask` 0: none. */
-export function skyResidual(
-  rowFrom: i32, rowTo: i32, science: usize, level: usize, mask: usize, bits: i32, out: usize, width: i32,
-): void {
+/** NaN where `mask` & `bits`; `mask` 0: nowhere. */
+export function hideMasked(rowFrom: i32, rowTo: i32, plane: usize, mask: usize, bits: i32, width: i32): void {
+  if (mask == 0) return
   const to = rowTo * width
   let i = rowFrom * width
   const bits4 = i32x4.splat(bits)
   const nan4 = f32x4.splat(f32.NaN)
   const zero4 = i32x4.splat(0)
   for (; i + 4 <= to; i += 4) {
-    const at = (<usize>i) << 2
-    let v = f32x4.sub(v128.load(science + at), v128.load(level + at))
-    if (mask != 0) {
-      const m = i32x4.extend_low_i16x8_u(v128.load64_zero(mask + ((<usize>i) << 1)))
-      v = v128.bitselect(v, nan4, i32x4.eq(v128.and(m, bits4), zero4))
-    }
-    v128.store(out + at, v)
+    const at = plane + ((<usize>i) << 2)
+    const m = i32x4.extend_low_i16x8_u(v128.load64_zero(mask + ((<usize>i) << 1)))
+    v128.store(at, v128.bitselect(v128.load(at), nan4, i32x4.eq(v128.and(m, bits4), zero4)))
   }
   for (; i < to; i++) {
-    const at = (<usize>i) << 2
-    let v = load<f32>(science + at) - load<f32>(level + at)
-    if (mask != 0 && (<i32>load<u16>(mask + ((<usize>i) << 1)) & bits) != 0) v = f32.NaN
-    store<f32>(out + at, v)
+    if ((<i32>load<u16>(mask + ((<usize>i) << 1)) & bits) != 0) store<f32>(plane + ((<usize>i) << 2), f32.NaN)
   }
 }
 
