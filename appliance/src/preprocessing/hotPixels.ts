@@ -3,6 +3,7 @@ import type { Compute } from '../frames/compute.ts'
 import { openFits, readImage } from '../frames/fits/read.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
+import { subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
 import { preprocessingError } from './errors.ts'
@@ -143,8 +144,9 @@ function copyBand(compute: Compute, source: FrameSource, shape: Plane, top: numb
     )
   }
   const background = measureBackground(compute, science, undefined)
-  const from = [science.pointer, background.level.pointer].map((pointer) => pointer + top * width * 4)
-  compute.rows('skyResidual', band.height, [...from, 0, 0, band.pointer, width])
+  const residual = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
+  subtractSpline(compute, background.level, science, residual)
+  band.data.set(residual.data.subarray(top * width, (top + band.height) * width))
   const { data } = band
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) data[i] = 0
   return background.globalRmsAdu
