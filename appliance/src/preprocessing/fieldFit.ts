@@ -5,6 +5,8 @@ import { pixelToSky, type SipTerm, skyToPixel, type Wcs } from '../frames/wcs.ts
  * the rest SIP distortion (Shupe et al. 2005).
  */
 export interface FieldFit {
+  readonly bending: Bending
+  /** Degree of the polynomial. */
   readonly order: 1 | 2 | 3
   /** 0-based pixel that u = v = 0 stands for. */
   readonly centre: readonly [number, number]
@@ -23,7 +25,14 @@ export interface MatchedPlaces {
   readonly eta: readonly number[]
 }
 
-export const termsOf = { 1: 3, 2: 6, 3: 10 } as const
+/** What a fit allows beside a linear map: nothing, one radial cubic term about the centre, or all terms of a degree. */
+export type Bending = 'linear' | 'radial' | 'quadratic' | 'cubic'
+
+/** Free coefficients of one axis; the radial term is shared by both. */
+export const freeTermsOf: Readonly<Record<Bending, number>> = { linear: 3, radial: 3.5, quadratic: 6, cubic: 10 }
+
+const termsOf = { 1: 3, 2: 6, 3: 10 } as const
+const orderOf = { linear: 1, quadratic: 2, cubic: 3 } as const
 
 /** Powers [p, q] of u and v, in the order of the coefficients. */
 const powers: readonly (readonly [number, number])[] = [0, 1, 2, 3].flatMap((degree) =>
@@ -56,25 +65,75 @@ export function planeAt(fit: FieldFit, x: number, y: number): readonly [number, 
 /** Fits both axes; undefined when the places do not determine the polynomial. */
 export function fitField(
   places: MatchedPlaces,
-  order: 1 | 2 | 3,
+  bending: Bending,
   centre: readonly [number, number],
   unit: number,
 ): FieldFit | undefined {
+  if (bending === 'radial') return fitRadial(places, centre, unit)
+  const order = orderOf[bending]
   const terms = termsOf[order]
   const normal = new Float64Array(terms * terms)
   const right = [new Float64Array(terms), new Float64Array(terms)] as const
   const row = new Float64Array(terms)
   for (let i = 0; i < places.x.length; i++) {
     fillTerms((places.x[i]! - centre[0]) / unit, (places.y[i]! - centre[1]) / unit, terms, row)
-    for (let a = 0; a < terms; a++) {
-      for (let b = 0; b < terms; b++) normal[a * terms + b]! += row[a]! * row[b]!
-      right[0][a]! += row[a]! * places.xi[i]!
-      right[1][a]! += row[a]! * places.eta[i]!
-    }
+    addRow(normal, right[0], row, places.xi[i]!)
+    for (let a = 0; a < terms; a++) right[1][a]! += row[a]! * places.eta[i]!
   }
   const factor = cholesky(normal, terms)
   if (!factor) return undefined
-  return { order, centre, unit, xi: backSolve(factor, right[0]), eta: backSolve(factor, right[1]) }
+  return { bending, order, centre, unit, xi: backSolve(factor, right[0]), eta: backSolve(factor, right[1]) }
+}
+
+/** Adds one equation to the normal equations. */
+function addRow(normal: Float64Array, right: Float64Array, row: Float64Array, value: number): void {
+  const terms = row.length
+  for (let a = 0; a < terms; a++) {
+    for (let b = 0; b < terms; b++) normal[a * terms + b]! += row[a]! * row[b]!
+    right[a]! += row[a]! * value
+  }
+}
+
+/** No lens stretches its corners by more. */
+const mostStretch = 0.1
+
+/**
+ * A linear map of (u, v)(1 + k (u² + v²)): what a lens does that is straight before the sensor. The product of k with the
+ * slopes is made linear with those of the round before.
+ */
+function fitRadial(places: MatchedPlaces, centre: readonly [number, number], unit: number): FieldFit | undefined {
+  let slopes = fitField(places, 'linear', centre, unit)
+  let stretch = 0
+  for (let round = 0; round < 3; round++) {
+    const solved: Float64Array | undefined = slopes && solveRadial(places, slopes)
+    if (!slopes || !solved) return undefined
+    stretch = solved[6]!
+    slopes = { ...slopes, xi: solved.slice(0, 3), eta: solved.slice(3, 6) }
+  }
+  if (!slopes || !(Math.abs(stretch) < mostStretch)) return undefined
+  const { xi, eta } = slopes
+  return { bending: 'radial', order: 3, centre, unit, xi: radialTerms(xi, stretch), eta: radialTerms(eta, stretch) }
+}
+
+/** Three coefficients for each axis and the stretch. */
+function solveRadial(places: MatchedPlaces, { xi, eta, centre, unit }: FieldFit): Float64Array | undefined {
+  const normal = new Float64Array(49)
+  const right = new Float64Array(7)
+  for (let i = 0; i < places.x.length; i++) {
+    const u = (places.x[i]! - centre[0]) / unit
+    const v = (places.y[i]! - centre[1]) / unit
+    const square = u * u + v * v
+    addRow(normal, right, Float64Array.of(1, u, v, 0, 0, 0, (xi[1]! * u + xi[2]! * v) * square), places.xi[i]!)
+    addRow(normal, right, Float64Array.of(0, 0, 0, 1, u, v, (eta[1]! * u + eta[2]! * v) * square), places.eta[i]!)
+  }
+  const factor = cholesky(normal, 7)
+  return factor && backSolve(factor, right)
+}
+
+/** (a u + b v)(1 + k (u² + v²)) as coefficients of a cubic. */
+function radialTerms([constant = 0, a = 0, b = 0]: Float64Array, stretch: number): Float64Array {
+  const [ka, kb] = [stretch * a, stretch * b]
+  return Float64Array.of(constant, a, b, 0, 0, 0, ka, kb, ka, kb)
 }
 
 /** Lower triangle L with L·Lᵀ = matrix; undefined when it is not positive definite. */
@@ -134,6 +193,7 @@ export function wcsOfFit(plane: Wcs, fit: FieldFit): Wcs {
   for (let t = 3; t < termsOf[fit.order]; t++) {
     const [p, q] = powers[t]!
     const scale = fit.unit ** (p + q) * determinant
+    if (fit.xi[t] === 0 && fit.eta[t] === 0) continue
     a.push({ p, q, value: (cd[3] * fit.xi[t]! - cd[1] * fit.eta[t]!) / scale })
     b.push({ p, q, value: (cd[0] * fit.eta[t]! - cd[2] * fit.xi[t]!) / scale })
   }

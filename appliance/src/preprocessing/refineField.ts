@@ -1,7 +1,16 @@
 import { pixelToSky, type Wcs } from '../frames/wcs.ts'
 import type { CatalogueStar } from '../observations/starCatalogue.ts'
 import { verdictOf } from './chance.ts'
-import { type FieldFit, fitField, onPlane, planeAt, planeAtCentre, termsOf, wcsOfFit } from './fieldFit.ts'
+import {
+  type Bending,
+  type FieldFit,
+  fitField,
+  freeTermsOf,
+  onPlane,
+  planeAt,
+  planeAtCentre,
+  wcsOfFit,
+} from './fieldFit.ts'
 import { PointGrid } from './pointGrid.ts'
 import type { SkyCatalogue } from './solve.ts'
 
@@ -32,15 +41,18 @@ interface Pairs {
 }
 
 const leastMatched = 6
-/** Bending is fitted only with this many stars. */
-const leastForOrder = { 2: 40, 3: 40 } as const
-/** A higher order must take this share off the rms. */
-const worthwhile = 0.93
+/** A fit may bend only with this many stars: twice its freedom and some. */
+const leastFor: Readonly<Record<Bending, number>> = { linear: leastMatched, radial: 9, quadratic: 16, cubic: 26 }
+const bendings = ['linear', 'radial', 'quadratic', 'cubic'] as const
+/** Stars further off than this are not of the fit. */
+const clipSigma = 4
+/** No measurement of a position is better. */
+const leastSigmaPixels = 0.01
 const acceptedLogChance = -15
 
 /**
- * Improves a first linear fit: matches all stars, fits, clips, and repeats with a shrinking radius; then tries quadratic
- * and cubic distortion. Undefined when the stars do not agree beyond chance.
+ * Improves a first linear fit: matches all stars, fits, clips, and repeats with a shrinking radius; then chooses how much
+ * the field bends. Undefined when the stars do not agree beyond chance.
  */
 export function refineField(
   stars: FrameStars,
@@ -60,8 +72,9 @@ export function refineField(
     const pairs: Pairs = field.match(state.plane, state.fit, radius)
     if (pairs.stars.length < leastMatched) return undefined
     // While the circle shrinks a bent fit keeps the corners; how many terms stay is decided at the end.
-    const order = pairs.stars.length >= 40 ? 3 : pairs.stars.length >= 20 ? 2 : 1
-    const next = field.fit(state.plane, pairs, order)
+    const count = pairs.stars.length
+    const bending = count >= 40 ? 'cubic' : count >= leastFor.radial ? 'radial' : 'linear'
+    const next = field.fit(state.plane, pairs, bending)
     if (!next) return undefined
     state = next
     const typical = median(pairs.residualPixels)
@@ -88,6 +101,8 @@ interface Fitted {
 
 interface Simplest extends Fitted {
   readonly pairs: Pairs
+  /** Sum of the squared residuals, pixels². */
+  readonly squares: number
   readonly rmsPixels: number
 }
 
@@ -141,7 +156,7 @@ class Field {
   }
 
   /** Fits pairs, moving the plane until it touches the sky at the frame's centre. */
-  fit(from: Wcs, pairs: Pairs, order: 1 | 2 | 3): Fitted | undefined {
+  fit(from: Wcs, pairs: Pairs, bending: Bending): Fitted | undefined {
     const centre: readonly [number, number] = [(this.#width - 1) / 2, (this.#height - 1) / 2]
     const unit = Math.max(this.#width, this.#height) / 2
     let plane = from
@@ -155,7 +170,7 @@ class Field {
           xi: places.map((place) => place[0]!),
           eta: places.map((place) => place[1]!),
         },
-        order,
+        bending,
         centre,
         unit,
       )
@@ -167,35 +182,37 @@ class Field {
     return undefined
   }
 
-  /** The lowest order that explains the pairs as well as the highest, after clipping. */
+  /**
+   * The bending that explains the pairs with the least freedom: the lowest Bayesian information criterion (Schwarz 1978,
+   * Annals of Statistics 6, 461), where a star that only another fit explains costs as much as one at the clipping limit.
+   */
   simplest(plane: Wcs, fit: FieldFit, radius: number): Simplest | undefined {
-    const linear = this.#clipped(plane, fit, radius, 1)
-    const orders = ([2, 3] as const).filter((order) => (linear?.pairs.stars.length ?? 0) >= leastForOrder[order])
-    const bentFirst = linear === undefined || orders.length === 0 ? ([2, 3] as const) : orders
-    let chosen = linear
-    for (const order of bentFirst) {
-      const next = this.#clipped(plane, fit, radius, order)
-      if (!next || next.pairs.stars.length < leastForOrder[order]) continue
-      const more = next.pairs.stars.length > 1.1 * (chosen?.pairs.stars.length ?? 0)
-      if (!chosen || more || next.rmsPixels < worthwhile * chosen.rmsPixels) chosen = next
-    }
+    const fits = bendings.flatMap((bending) => this.#clipped(plane, fit, radius, bending) ?? [])
+    const most = Math.max(...fits.map(({ pairs }) => pairs.stars.length))
+    const sigma = Math.max(leastSigmaPixels, Math.min(...fits.map(({ rmsPixels }) => rmsPixels)) / Math.SQRT2)
+    const criterion = ({ fit: { bending }, pairs, squares }: Simplest): number =>
+      squares / sigma ** 2 +
+      (most - pairs.stars.length) * clipSigma ** 2 +
+      2 * freeTermsOf[bending] * Math.log(2 * most)
+    let chosen: Simplest | undefined
+    for (const next of fits) if (!chosen || criterion(next) < criterion(chosen)) chosen = next
     return chosen
   }
 
-  /** Matches with the best fit so far, then fits with `order` and drops what lies beyond 4 standard deviations. */
-  #clipped(plane: Wcs, best: FieldFit, radius: number, order: 1 | 2 | 3): Simplest | undefined {
+  /** Matches with the best fit so far, then fits with `bending` and drops what lies beyond the clipping limit. */
+  #clipped(plane: Wcs, best: FieldFit, radius: number, bending: Bending): Simplest | undefined {
     let pairs = this.match(plane, best, radius)
     for (let round = 0; round < 6; round++) {
-      if (pairs.stars.length < Math.max(leastMatched, termsOf[order] + 2)) return undefined
-      const fitted = this.fit(plane, pairs, order)
+      if (pairs.stars.length < leastFor[bending]) return undefined
+      const fitted = this.fit(plane, pairs, bending)
       if (!fitted) return undefined
       const residuals = this.#residuals(fitted, pairs)
-      const limit = Math.max(0.15, 4 * 0.8493 * median(residuals))
+      const limit = Math.max(0.15, clipSigma * 0.8493 * median(residuals))
       const keep = residuals.map((residual) => residual <= limit)
       if (keep.every(Boolean) || round === 5) {
         const squares = residuals.reduce((sum, residual) => sum + residual * residual, 0)
-        const freedom = Math.max(1, pairs.stars.length - termsOf[order])
-        return { ...fitted, pairs, rmsPixels: Math.sqrt(squares / freedom) }
+        const freedom = Math.max(1, pairs.stars.length - freeTermsOf[bending])
+        return { ...fitted, pairs, squares, rmsPixels: Math.sqrt(squares / freedom) }
       }
       pairs = {
         stars: pairs.stars.filter((_, i) => keep[i]),
@@ -228,7 +245,7 @@ class Field {
     const inside = this.#inside(wcs)
     const density = this.#stars.x.length / (this.#width * this.#height)
     const share = Math.min(0.5, density * Math.PI * reach * reach)
-    const free = termsOf[fit.order]
+    const free = Math.ceil(freeTermsOf[fit.bending])
     const logChance = verdictOf(inside - free, pairs.stars.length - free, share)
     if (logChance > acceptedLogChance && !this.#sparseButSure(field, inside, logChance)) return undefined
     const matches = pairs.stars.map((star, i) => ({ star, mag: this.#known[pairs.catalogued[i]!]!.mag }))

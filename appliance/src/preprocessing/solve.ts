@@ -293,6 +293,7 @@ function finish(search: Search, patch: SkyPatch, tile: Tile, guess: Similarity):
   const unit = Math.max(width, height) / 2
   const { a, b, c, d, handed } = guess
   const start = {
+    bending: 'linear' as const,
     order: 1 as const,
     centre,
     unit,
