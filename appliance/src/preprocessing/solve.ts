@@ -62,7 +62,7 @@ const depths = [
 const leastStars = 6
 /** Bounds the whole search: proposals looked at, and those that are fitted. */
 const mostProposals = 150_000
-const mostFits = 150
+const mostFits = 40
 const scaleRange = { from: 0.3, to: 15, step: 1.4 } as const
 const unfit = StarFlag.sharp | StarFlag.unsettled
 
