@@ -12,6 +12,17 @@ export interface PixelTransform {
   readonly scale: number
   readonly x: readonly number[]
   readonly y: readonly number[]
+  /** What the polynomials leave: a thin-plate spline that is added to them. */
+  readonly bend?: Bend
+}
+
+/** Σ w·r² log r² over control points in (u, v), and a plane. */
+export interface Bend {
+  readonly u: readonly number[]
+  readonly v: readonly number[]
+  /** One weight for each control point, then those of 1, u and v. */
+  readonly x: readonly number[]
+  readonly y: readonly number[]
 }
 
 export interface PointPair {
@@ -39,15 +50,36 @@ export const identity: PixelTransform = affine([0, 1, 0, 0, 0, 1])
 export function applyTransform(t: PixelTransform, x: number, y: number): [number, number] {
   const u = (x - t.centreX) / t.scale
   const v = (y - t.centreY) / t.scale
-  if (t.order === 1) return [t.x[0]! + t.x[1]! * u + t.x[2]! * v, t.y[0]! + t.y[1]! * u + t.y[2]! * v]
+  let [toX, toY] = t.bend ? bendOf(t.bend, u, v) : [0, 0]
+  if (t.order === 1) return [toX + t.x[0]! + t.x[1]! * u + t.x[2]! * v, toY + t.y[0]! + t.y[1]! * u + t.y[2]! * v]
   const basis = terms(u, v)
-  let toX = 0
-  let toY = 0
   for (let k = 0; k < 10; k++) {
     toX += t.x[k]! * basis[k]!
     toY += t.y[k]! * basis[k]!
   }
   return [toX, toY]
+}
+
+/** What the thin-plate spline adds at a pixel; zeros without one. */
+export function bendAt(t: PixelTransform, x: number, y: number): [number, number] {
+  return t.bend ? bendOf(t.bend, (x - t.centreX) / t.scale, (y - t.centreY) / t.scale) : [0, 0]
+}
+
+function bendOf(bend: Bend, u: number, v: number): [number, number] {
+  const n = bend.u.length
+  let x = bend.x[n]! + bend.x[n + 1]! * u + bend.x[n + 2]! * v
+  let y = bend.y[n]! + bend.y[n + 1]! * u + bend.y[n + 2]! * v
+  for (let k = 0; k < n; k++) {
+    const radial = thinPlate((u - bend.u[k]!) ** 2 + (v - bend.v[k]!) ** 2)
+    x += bend.x[k]! * radial
+    y += bend.y[k]! * radial
+  }
+  return [x, y]
+}
+
+/** r² log r² of a squared distance (Bookstein 1989, eq. 1; Duchon 1977). */
+export function thinPlate(squared: number): number {
+  return squared > 0 ? squared * Math.log(squared) : 0
 }
 
 /** [dx'/dx, dx'/dy, dy'/dx, dy'/dy] at a pixel. */
@@ -58,7 +90,30 @@ export function jacobian(t: PixelTransform, x: number, y: number): [number, numb
     (c[1]! + 2 * c[3]! * u + c[4]! * v + 3 * c[6]! * u * u + 2 * c[7]! * u * v + c[8]! * v * v) / t.scale
   const alongV = (c: readonly number[]): number =>
     (c[2]! + c[4]! * u + 2 * c[5]! * v + c[7]! * u * u + 2 * c[8]! * u * v + 3 * c[9]! * v * v) / t.scale
-  return [alongU(t.x), alongV(t.x), alongU(t.y), alongV(t.y)]
+  const slopes = [alongU(t.x), alongV(t.x), alongU(t.y), alongV(t.y)] as [number, number, number, number]
+  return t.bend ? addSlopes(slopes, t.bend, u, v, t.scale) : slopes
+}
+
+function addSlopes(
+  slopes: [number, number, number, number],
+  bend: Bend,
+  u: number,
+  v: number,
+  scale: number,
+): [number, number, number, number] {
+  const n = bend.u.length
+  const more = [bend.x[n + 1]!, bend.x[n + 2]!, bend.y[n + 1]!, bend.y[n + 2]!]
+  for (let k = 0; k < n; k++) {
+    const [du, dv] = [u - bend.u[k]!, v - bend.v[k]!]
+    const squared = du * du + dv * dv
+    if (squared === 0) continue
+    const steepness = 2 * (Math.log(squared) + 1)
+    more[0]! += bend.x[k]! * steepness * du
+    more[1]! += bend.x[k]! * steepness * dv
+    more[2]! += bend.y[k]! * steepness * du
+    more[3]! += bend.y[k]! * steepness * dv
+  }
+  return slopes.map((slope, k) => slope + more[k]! / scale) as [number, number, number, number]
 }
 
 /** The source pixel that `t` maps to (x, y), by Newton's method; exact for an affine map. */

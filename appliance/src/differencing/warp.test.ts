@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import reference from './differencing.reference.json' with { type: 'json' }
-import { affine, applyTransform, fitTransform, identity, type PixelTransform } from './transform.ts'
+import { affine, applyTransform, fitTransform, identity, jacobian, type PixelTransform } from './transform.ts'
 import { warp } from './warp.ts'
 
 const compute = createCompute({ threads: 2 })
@@ -49,6 +49,8 @@ function worstError(transform: PixelTransform, fwhm: number): number {
       if (sx < 5 || sy < 5 || sx > width - 6 || sy > height - 6) continue
       let truth = 0
       for (const [u, v] of stars) truth += gaussian(sx - u, sy - v, fwhm)
+      const [a, b, c, d] = jacobian(transform, x, y)
+      truth *= Math.abs(a * d - b * c)
       worst = Math.max(worst, Math.abs(science.data[y * size.width + x]! - truth))
     }
   }
@@ -121,17 +123,63 @@ describe('resampling', () => {
     expect(out.science.data).toEqual(source.science.data)
   })
 
+  test('follows a thin-plate spline and carries the variance', () => {
+    // A flow of 0.1 px that no cubic describes: control points with weights that sum to nothing.
+    const bend = {
+      ...{ u: [-0.5, 0.5, 0, 0.2], v: [-0.4, 0.3, 0.5, -0.6] },
+      ...{ x: [0.05, -0.04, 0.03, -0.04, 0.1, 0, 0.05], y: [-0.03, 0.02, 0.04, -0.03, 0, 0.1, 0] },
+    }
+    const straight: PixelTransform = {
+      ...affine([12.3, 1, 0.001, 8.7, -0.001, 1]),
+      centreX: 130,
+      centreY: 115,
+      scale: 130,
+    }
+    const map = {
+      ...straight,
+      x: [142.3, 130, 0.13, ...straight.x.slice(3)],
+      y: [123.7, -0.13, 130, ...straight.y.slice(3)],
+      bend,
+    }
+    expect(worstError(map, 3)).toBeLessThan(0.004)
+    const source = { ...field(301, 250, [], 3), variance: compute.float32(301, 250) }
+    source.variance.data.forEach((_, i) => {
+      source.variance.data[i] = 100 + (i % 301)
+    })
+    const { variance } = warp(compute, source, map, { width: 260, height: 230 })
+    const [sx] = applyTransform(map, 97, 64)
+    const [a, b, c, d] = jacobian(map, 97, 64)
+    expect(variance!.data[64 * 260 + 97]! / ((100 + sx) * (a * d - b * c) ** 2)).toBeCloseTo(1, 2)
+  })
+
+  test('reads a mirrored source as it reads an upright one', () => {
+    const upright = field(700, 300, starsAt(40, 700, 300), 2.5)
+    upright.mask.data[120 * 700 + 333] = MaskFlag.saturated
+    const mirror = { science: compute.float32(700, 300), mask: compute.uint16(700, 300), variance: undefined }
+    for (let i = 0; i < 300 * 700; i++) {
+      const from = Math.floor(i / 700) * 700 + 699 - (i % 700)
+      mirror.science.data[i] = upright.science.data[from]!
+      mirror.mask.data[i] = upright.mask.data[from]!
+    }
+    const size = { width: 640, height: 280 }
+    const one = warp(compute, upright, affine([9.4, 1, 0.002, 3.3, -0.002, 1]), size)
+    const other = warp(compute, mirror, affine([699 - 9.4, -1, -0.002, 3.3, -0.002, 1]), size)
+    const apart = one.science.data.map((value, i) => Math.abs(value - other.science.data[i]!))
+    expect(apart.reduce((most, value) => Math.max(most, value))).toBeLessThan(1e-6)
+    expect(other.mask.data).toEqual(one.mask.data)
+  })
+
   test('is the same for one thread and two', () => {
     using single = createCompute({ threads: 1 })
     const map = affine([0.3, 0.99, 0.02, -0.4, -0.02, 0.99])
     const run = (on: typeof compute): Float32Array => {
-      const science = on.float32(131, 97)
+      const science = on.float32(1131, 397)
       const random = createRandom('threads')
       science.data.forEach((_, i) => {
         science.data[i] = random.normal()
       })
-      const source = { science, mask: on.uint16(131, 97), variance: undefined }
-      return warp(on, source, map, { width: 131, height: 97 }).science.data
+      const source = { science, mask: on.uint16(1131, 397), variance: undefined }
+      return warp(on, source, map, { width: 1131, height: 397 }).science.data
     }
     expect(run(compute)).toEqual(run(single))
   })

@@ -92,22 +92,26 @@ export interface Kernels {
   ): void
 
   // Quintic B-spline resampling and ZOGY: see differencing/warp.ts and differencing/zogy.ts.
-  splineRows(groupFrom: number, groupTo: number, base: number, samples: number, stride: number): void
-  splineColumns(groupFrom: number, groupTo: number, base: number, samples: number, stride: number): void
-  warpQuintic(
-    rowFrom: number,
-    rowTo: number,
-    coefficients: number,
-    stride: number,
-    sourceMask: number,
-    sourceVariance: number,
-    sourceWidth: number,
-    sourceHeight: number,
+  warpTiles(
+    tileFrom: number,
+    tileTo: number,
+    table: number,
+    map: number,
+    bend: number,
+    bendColumns: number,
+    science: number,
+    mask: number,
+    variance: number,
+    width: number,
+    height: number,
     out: number,
     outMask: number,
     outVariance: number,
-    width: number,
-    map: number,
+    outWidth: number,
+    scratch: number,
+    scratchBytes: number,
+    boxPixels: number,
+    replaced: number,
     noData: number,
   ): void
   zogyFilters(
