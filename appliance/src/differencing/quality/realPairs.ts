@@ -1,0 +1,160 @@
+import { existsSync } from 'node:fs'
+import { createRandom, type Random } from '@nightjar/firmware-bridge/random.ts'
+import type { Compute } from '../../frames/compute.ts'
+import { readFrame } from '../../frames/fits/read.ts'
+import type { Frame } from '../../frames/frame.ts'
+import { MaskFlag } from '../../frames/mask.ts'
+import { type CosmicRayOptions, cosmicRays } from '../../preprocessing/cosmicRays.ts'
+import type { Candidate } from '../candidates.ts'
+import { type Difference, type DifferenceOptions, differenceFrames } from '../difference.ts'
+import { type Prepared, photometricStars, prepare } from '../prepare.ts'
+import { measurePsf, psfRadius } from '../psf.ts'
+
+/**
+ * Quality on real pairs: point sources of the frame's own PSF are injected into the science frame and looked for; every other
+ * positive candidate off the masks is counted against us.
+ */
+export interface RealPairResult {
+  readonly name: string
+  readonly megapixels: number
+  /** Positive candidates above 5 and above 6 that are no injected source, per megapixel. */
+  readonly falseAbove5: number
+  readonly falseAbove6: number
+  /** Share of the injected sources of S/N 8 and of S/N 10 found above the threshold. */
+  readonly complete8: number
+  readonly complete10: number
+  readonly threshold: number
+  readonly engine: string
+  readonly scorrMad: number
+}
+
+interface Injected {
+  readonly x: number
+  readonly y: number
+  readonly snr: number
+}
+
+const spacingPixels = 24
+const edgePixels = 24
+const attempts = 20_000
+
+/** Adds sources of S/N 8 and 10 by turns (against the sky alone, as a matched filter sees it) where no bright star is. */
+export function injectSources(compute: Compute, frame: Frame, count: number, random: Random): Injected[] {
+  using _scratch = compute.scope()
+  const prepared = prepare(compute, frame)
+  const stars = photometricStars(prepared.stars)
+  const radius = psfRadius(prepared.fwhmPixels)
+  const psf = measurePsf({ plane: prepared.plane, mask: prepared.mask, stars, rmsAdu: prepared.rmsAdu, radius })
+  const placed: Injected[] = []
+  for (let attempt = 0; attempt < attempts && placed.length < count; attempt++) {
+    const x = edgePixels + (frame.width - 2 * edgePixels) * random.next()
+    const y = edgePixels + (frame.height - 2 * edgePixels) * random.next()
+    if (placed.some((other) => Math.hypot(other.x - x, other.y - y) < spacingPixels)) continue
+    if (!isOpen(prepared, frame, x, y)) continue
+    const snr = placed.length % 2 === 0 ? 8 : 10
+    const stamp = psf.splineAt(x, y)
+    const effective = 1 / psf.stampAt(x, y).reduce((sum, value) => sum + value * value, 0)
+    addSource(
+      frame,
+      stamp.shifted(x - Math.round(x), y - Math.round(y)).value,
+      x,
+      y,
+      snr * prepared.rmsAdu * Math.sqrt(effective),
+    )
+    placed.push({ x, y, snr })
+  }
+  return placed
+}
+
+function isOpen(prepared: Prepared, frame: Frame, x: number, y: number): boolean {
+  const at = Math.round(y) * frame.width + Math.round(x)
+  if (prepared.mask.data[at] !== 0) return false
+  return prepared.stars.every((star) => star.snr < 30 || Math.hypot(star.x - x, star.y - y) > 3 * star.fwhmPixels)
+}
+
+function addSource({ science }: Frame, stamp: ArrayLike<number>, x: number, y: number, flux: number): void {
+  const size = Math.round(Math.sqrt(stamp.length))
+  const half = (size - 1) / 2
+  for (let k = 0; k < stamp.length; k++) {
+    const [u, v] = [Math.round(x) + (k % size) - half, Math.round(y) + Math.floor(k / size) - half]
+    if (u >= 0 && v >= 0 && u < science.width && v < science.height)
+      science.data[v * science.width + u]! += flux * stamp[k]!
+  }
+}
+
+const counted = ({ scorr, flags }: Candidate): boolean =>
+  scorr > 0 && !flags.includes('masked') && !flags.includes('nearSaturated') && !flags.includes('edge')
+
+export function scoreRealPair(
+  name: string,
+  difference: Difference,
+  injected: readonly Injected[],
+  threshold: number,
+): RealPairResult {
+  const { candidates, science, summary } = difference
+  const megapixels = (science.width * science.height) / 1e6
+  const isInjected = (c: Candidate): boolean => injected.some((s) => Math.hypot(s.x - c.x, s.y - c.y) < 10)
+  const false_ = candidates.filter((c) => counted(c) && !isInjected(c))
+  const share = (snr: number): number => {
+    const all = injected.filter((s) => s.snr === snr)
+    const found = all.filter((s) =>
+      candidates.some((c) => c.scorr > threshold && Math.hypot(s.x - c.x, s.y - c.y) < 2.5),
+    )
+    return found.length / all.length
+  }
+  return {
+    name,
+    megapixels,
+    falseAbove5: false_.filter(({ scorr }) => scorr > 5).length / megapixels,
+    falseAbove6: false_.filter(({ scorr }) => scorr > 6).length / megapixels,
+    complete8: share(8),
+    complete10: share(10),
+    threshold,
+    engine: summary.engine,
+    scorrMad: summary.scorrMad,
+  }
+}
+
+export interface RealPairRequest {
+  readonly name: string
+  readonly science: Frame
+  readonly reference: Frame
+  readonly threshold: number
+  readonly options?: DifferenceOptions
+  /** For raw frames, whose cosmic rays nobody marked. */
+  readonly rays?: CosmicRayOptions
+}
+
+const injectedPerMpix = 130
+
+export function measureRealPair(compute: Compute, request: RealPairRequest): RealPairResult {
+  using _scratch = compute.scope()
+  const { name, threshold, options = {} } = request
+  const count = Math.round((injectedPerMpix * request.science.width * request.science.height) / 1e6)
+  const injected = injectSources(compute, request.science, count, createRandom(`inject/${name}`))
+  const clean = (frame: Frame): Frame => (request.rays ? cosmicRays(compute, frame, request.rays).frame : frame)
+  const difference = differenceFrames(compute, clean(request.science), clean(request.reference), options)
+  return scoreRealPair(name, difference, injected, threshold)
+}
+
+/** TOROS and NIRCam; nothing where the files are absent. */
+export function measureRealPairs(compute: Compute, folder: string): readonly RealPairResult[] {
+  if (!existsSync(folder)) return []
+  const pair = (name: string, path: string, rays?: CosmicRayOptions): RealPairResult => {
+    using _scratch = compute.scope()
+    const [science, reference] = [
+      readFrame(compute, `${folder}/${path}/sci.fits`),
+      readFrame(compute, `${folder}/${path}/ref.fits`),
+    ]
+    return measureRealPair(compute, { name, science, reference, threshold: 5, ...(rays && { rays }) })
+  }
+  return [pair('TOROS', 'toros-eso085', { gainElectronsPerAdu: 1.5, readNoiseElectrons: 10 }), pair('NIRCam', 'nircam')]
+}
+
+/** Pixels that `mask` marks anew in a frame, as bad. */
+export function withBadPixels(frame: Frame, bad: ArrayLike<number>): Frame {
+  for (let i = 0; i < frame.mask.data.length; i++) {
+    if (bad[i] !== 0) frame.mask.data[i] = frame.mask.data[i]! | MaskFlag.bad
+  }
+  return frame
+}
