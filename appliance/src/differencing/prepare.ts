@@ -1,9 +1,9 @@
 import type { Compute } from '../frames/compute.ts'
 import { convolveSeparable, gaussianTaps } from '../frames/convolve.ts'
 import type { Frame } from '../frames/frame.ts'
-import { MaskFlag } from '../frames/mask.ts'
 import { paintMesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { loudPixels, type PlaneFacts, planeFacts } from '../frames/planes.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
 import { stellarFwhm } from './starWidth.ts'
@@ -37,14 +37,17 @@ export function meshFor({ width, height }: { readonly width: number; readonly he
 /** Allocates its planes from `compute`. */
 export function prepare(compute: Compute, frame: Frame, options: PrepareOptions = {}): Prepared {
   const { width, height } = frame
-  const plane = compute.float32(width, height)
-  const mask = compute.uint16(width, height)
+  const facts = planeFacts(compute, frame.science, frame.mask)
+  const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
+  const mask = compute.view(Uint16Array, compute.allocate(width * height * 2), width, height)
   mask.data.set(frame.mask.data)
-  const saturateAdu = options.saturateAdu ?? pileUp(frame)
-  if (saturateAdu !== undefined) markSaturated(frame.science, mask, saturateAdu)
+  const saturateAdu = options.saturateAdu ?? pileUp(compute, frame, facts)
+  if (saturateAdu !== undefined) {
+    compute.rows('maskValues', height, [frame.science.pointer, mask.pointer, width, saturateAdu])
+  }
   const background = measureBackground(compute, frame.science, mask, { meshPixels: meshFor(frame) })
   const rms = compute.float32(width, height)
-  limitDepth(background.rms.data, frame.science)
+  limitDepth(background.rms.data, facts.greatest)
   paintMesh(compute, background.rms, rms)
   const stars = measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 })
   subtractSpline(compute, background.level, frame.science, plane)
@@ -62,10 +65,8 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
 }
 
 /** A simulated frame may have no noise at all; a hundred-thousandth of its highest pixel keeps the arithmetic sound. */
-function limitDepth(rms: Float32Array, science: Plane): void {
-  let highest = 0
-  for (let i = 0; i < science.data.length; i++) if (science.data[i]! > highest) highest = science.data[i]!
-  const least = Math.fround(1e-5 * Math.min(highest, 1e30))
+function limitDepth(rms: Float32Array, greatest: number): void {
+  const least = Math.fround(1e-5 * Math.max(0, Math.min(greatest, 1e30)))
   for (let i = 0; i < rms.length; i++) rms[i] = Math.max(rms[i]!, least)
 }
 
@@ -86,24 +87,9 @@ export function photometricStars(stars: readonly Star[]): readonly Star[] {
  * A frame that does not say where it saturates shows it: many pixels share the very highest value. Undefined when they do
  * not, or when the frame marks saturated pixels itself.
  */
-function pileUp({ science, mask }: Frame): number | undefined {
-  let highest = Number.NEGATIVE_INFINITY
-  let count = 0
-  for (let i = 0; i < science.data.length; i++) {
-    if ((mask.data[i]! & MaskFlag.saturated) !== 0) return undefined
-    const value = science.data[i]!
-    if (value > highest) {
-      highest = value
-      count = 1
-    } else if (value === highest) count++
-  }
-  return count >= 4 && highest > 100 && Number.isInteger(highest) ? 0.98 * highest : undefined
-}
-
-function markSaturated(science: Plane, mask: MaskPlane, level: number): void {
-  for (let i = 0; i < science.data.length; i++) {
-    if (science.data[i]! >= level) mask.data[i] = mask.data[i]! | MaskFlag.saturated
-  }
+function pileUp(compute: Compute, { science }: Frame, { greatest, saturated }: PlaneFacts): number | undefined {
+  if (saturated > 0 || greatest <= 100 || !Number.isInteger(greatest)) return undefined
+  return loudPixels(compute, science, greatest).length >= 4 ? 0.98 * greatest : undefined
 }
 
 /** Both smoothed by a Gaussian of `sigmaPixels`: undersampled stars become wide enough for ZOGY. */

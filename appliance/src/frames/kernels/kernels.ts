@@ -79,6 +79,38 @@ export interface Kernels {
     scratchBytes: number,
   ): void
 
+  rowFacts(
+    rowFrom: number,
+    rowTo: number,
+    plane: number,
+    mask: number,
+    width: number,
+    exclude: number,
+    first: number,
+    second: number,
+    out: number,
+  ): void
+  uniteMasks(rowFrom: number, rowTo: number, one: number, other: number, out: number, width: number): void
+  finishScore(
+    rowFrom: number,
+    rowTo: number,
+    scorr: number,
+    difference: number,
+    mask: number,
+    width: number,
+    factor: number,
+    missing: number,
+  ): void
+  countLoud(rowFrom: number, rowTo: number, plane: number, width: number, threshold: number, counts: number): void
+  listLoud(
+    rowFrom: number,
+    rowTo: number,
+    plane: number,
+    width: number,
+    threshold: number,
+    starts: number,
+    out: number,
+  ): void
   maskValues(rowFrom: number, rowTo: number, science: number, mask: number, width: number, saturation: number): void
   decodeMask(
     rowFrom: number,
