@@ -36,19 +36,33 @@ def gaussian(n, sigma, e=0.0):
 
 
 def zogy():
-    """Zackay, Ofek & Gal-Yam 2016, eq. 13 to 33 in numpy float64 on 64 x 64 pixels, written from the paper's equations."""
-    n = 64
-    new = pattern(n, n) - 50.0
-    ref = pattern(n, n).T[::-1] * 0.7 - 35.0
-    pn, pr = gaussian(15, 1.5, 0.05), gaussian(15, 1.1)
-    sn, sr, fr = 5.0, 3.0, 1.2
-    vn, vr = 25.0 + np.maximum(new, 0) / 2.0, 9.0 + np.maximum(ref, 0) / 4.0
-    sx, sy = 0.07, 0.11
+    """Zackay, Ofek & Gal-Yam 2016, eq. 13 to 33 in numpy float64, written from the paper's equations: 128 x 112 pixels of stars
+    on a rough background within 256 x 256 of zeros."""
+    n, width, height = 256, 128, 112
+    pn, pr = gaussian(21, 1.5, 0.05), gaussian(21, 1.1)
+    sn, sr, fr, gain_n, gain_r = 5.0, 3.0, 1.2, 2.0, 4.0
+    sx, sy, relative = 0.07, 0.11, 0.004
+
+    def frame(rough, psf, scale):
+        image = np.zeros((n, n))
+        image[:height, :width] = rough
+        for k in range(14):
+            x, y = 14 + (k * 37) % 100, 14 + (k * 23) % 84
+            image[y - 10:y + 11, x - 10:x + 11] += scale * 60 * (k + 1) ** 2 * psf
+        return image
+
+    rough = pattern(height, width) / 101 - 0.5
+    new, ref = frame(17 * rough, pn, 1.0), frame(10 * rough[::-1], pr, fr)
+    new[50:71, 60:81] += 900 * pn
+
+    def variance_of(image, rms, gain):
+        smooth = ndimage.gaussian_filter(image, 1, mode="constant", truncate=2)
+        return rms**2 + np.maximum(0, smooth) / gain
 
     def spectrum(p):
         full = np.zeros((n, n))
-        full[:15, :15] = p
-        return np.fft.fft2(np.roll(full, (-7, -7), (0, 1)))
+        full[:21, :21] = p
+        return np.fft.fft2(np.roll(full, (-10, -10), (0, 1)))
 
     N, R, Pn, Pr = np.fft.fft2(new), np.fft.fft2(ref), spectrum(pn), spectrum(pr)
     den = sn**2 * fr**2 * abs(Pr) ** 2 + sr**2 * abs(Pn) ** 2
@@ -62,15 +76,23 @@ def zogy():
     def noise(k, v):
         return np.fft.ifft2(np.fft.fft2(np.fft.ifft2(k).real ** 2) * np.fft.fft2(v)).real
 
-    variance = noise(kn, vn) + noise(kr, vr)
+    variance = noise(kn, variance_of(new, sn, gain_n)) + noise(kr, variance_of(ref, sr, gain_r))
     for image in (s_n, s_r):
         gy, gx = np.gradient(image)
         variance = variance + sx**2 * gx**2 + sy**2 * gy**2
+    variance = variance + (relative * s_r) ** 2
     scorr = (s_n - s_r) / np.sqrt(variance)
     fs = (fr**2 * abs(Pn) ** 2 * abs(Pr) ** 2 / den).sum() / n**2
-    part = (slice(24, 36), slice(20, 32))
-    keep = lambda a: [round(float(v), 5) for v in a[part].ravel()]
-    return {"difference": keep(d / fd), "scorr": keep(scorr), "psfPeak": float(pd[0, 0]), "fluxScale": float(fs)}
+    # D matched with P_D is S (eq. 16): the other way to the score, and to the flux S / F_S.
+    s = np.fft.ifft2(fd * np.conj(np.fft.fft2(pd)) * np.fft.fft2(d)).real
+    assert abs(s - (s_n - s_r)).max() < 1e-9 * abs(s).max()
+    part = (slice(3, height - 3, 7), slice(3, width - 3, 7))
+    keep = lambda a: [float(f"{v:.7g}") for v in a[part].ravel()]
+    error = np.sqrt(variance) / fs
+    return {
+        "difference": keep(d / fd), "scorr": keep(scorr), "psf": [float(f"{v:.7g}") for v in pd[0, :9]],
+        "transient": {"x": 70, "y": 60, "scorr": scorr[60, 70], "flux": s[60, 70] / fs, "fluxError": error[60, 70]},
+    }
 
 
 document = {

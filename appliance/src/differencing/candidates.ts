@@ -4,7 +4,7 @@ import { median } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { fitStar, type StarFit } from './starFit.ts'
 import { StarGrid } from './starGrid.ts'
-import type { ZogyResult, ZogyTile } from './zogy.ts'
+import { fluxErrorAt, type ZogyResult, type ZogyTile } from './zogy.ts'
 
 /**
  * Candidates: connected regions of |S_corr| above 2.5 whose peak exceeds the threshold, one each, of either sign. Position
@@ -128,10 +128,13 @@ class Tools {
     return this.#input.scienceMask.data[at]! | this.#input.referenceMask.data[at]!
   }
 
-  #psfD(x: number, y: number): { spline: StampSpline; sigmaAdu: number } {
+  #tileOf(x: number, y: number): ZogyTile {
     const { tiles } = this.#input.zogy
-    const tile =
-      tiles.find((t) => x >= t.x && x < t.x + t.width && y >= t.y && y < t.y + t.height) ?? (tiles[0] as ZogyTile)
+    return tiles.find((t) => x >= t.x && x < t.x + t.width && y >= t.y && y < t.y + t.height) ?? (tiles[0] as ZogyTile)
+  }
+
+  #psfD(x: number, y: number): { spline: StampSpline; sigmaAdu: number } {
+    const tile = this.#tileOf(x, y)
     let spline = this.#splines.get(tile)
     if (!spline) {
       spline = new StampSpline(tile.psf, Math.round(Math.sqrt(tile.psf.length)))
@@ -143,14 +146,13 @@ class Tools {
   measure(region: Region): Candidate {
     const { zogy, fwhmPixels } = this.#input
     const { spline, sigmaAdu } = this.#psfD(region.x, region.y)
-    const at = region.y * zogy.scorr.width + region.x
     const radiusPixels = Math.max(2.5, 1.5 * fwhmPixels)
     const fit = fitStar(zogy.difference, spline, region.x, region.y, {
       radiusPixels,
       variance: () => sigmaAdu * sigmaAdu,
       maximumMovePixels: Math.max(1.5, 0.7 * fwhmPixels),
     })
-    const errorAdu = zogy.fluxError.data[at]!
+    const errorAdu = fluxErrorAt(zogy, this.#tileOf(region.x, region.y), region.x, region.y)
     const fluxAdu = fit?.fluxAdu ?? region.peak * errorAdu
     const features = this.#features(region, fit, fluxAdu, errorAdu)
     const place = fit ?? region
@@ -174,7 +176,7 @@ class Tools {
     return {
       scorr: region.peak,
       snr: fluxAdu / errorAdu,
-      chi2: this.#scaledChi2(region, fit, fluxAdu),
+      chi2: this.#scaledChi2(fit, fluxAdu, errorAdu),
       fitted: fit ? 1 : 0,
       shiftPixels: fit ? Math.hypot(fit.x - region.x, fit.y - region.y) : 2,
       elongation: shape.elongation,
@@ -196,12 +198,10 @@ class Tools {
   }
 
   /** Chi² of the fit, with the noise of the sources in the place of the background's alone. */
-  #scaledChi2(region: Region, fit: StarFit | undefined, fluxAdu: number): number {
+  #scaledChi2(fit: StarFit | undefined, fluxAdu: number, errorAdu: number): number {
     if (!fit) return 99
-    const { zogy } = this.#input
-    const at = region.y * zogy.scorr.width + region.x
     const white = fit.fluxErrorAdu
-    const inflation = Math.max(1, (zogy.fluxError.data[at]! / white) ** 2)
+    const inflation = Math.max(1, (errorAdu / white) ** 2)
     // A model is never better than 2 % of the flux per pixel's worth.
     const model = (0.02 * fluxAdu) ** 2 / (white * white * Math.max(1, fit.pixels))
     return fit.chi2 / (inflation + model)

@@ -3,7 +3,7 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
-import { paintMesh } from '../frames/mesh.ts'
+import { createMesh, type Mesh, paintMesh } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { measureBackground } from '../preprocessing/background.ts'
@@ -338,10 +338,10 @@ class Work {
     return subtract(this.#compute, {
       science: science.plane,
       reference: aligned.plane,
-      scienceVariance: this.#variance(science, sides.gainScience),
-      referenceVariance: this.#variance(aligned, sides.gainReference),
-      scienceRms: science.rms,
-      referenceRms: aligned.rms,
+      scienceRms: this.#noiseMesh(science.rms),
+      referenceRms: this.#noiseMesh(aligned.rms),
+      scienceGain: sides.gainScience.electronsPerAdu,
+      referenceGain: sides.gainReference.electronsPerAdu,
       sciencePsf: (x, y) => sides.science.psf.stampAt(x, y),
       // A reference whose stars lie δ off is the same as one whose PSF lies δ off.
       referencePsf: (x, y) =>
@@ -354,12 +354,15 @@ class Work {
     })
   }
 
-  #variance(side: Aligned, gain: GainEstimate): Plane {
-    const out = this.#compute.float32(side.plane.width, side.plane.height)
-    const { width, height } = out
-    const args = [side.plane.pointer, side.rms.pointer, out.pointer, width, height, 1 / gain.electronsPerAdu]
-    this.#compute.rows('sourceVariance', height, args)
-    return out
+  #noiseMesh(rms: Plane): Mesh {
+    const cellPixels = 32
+    const [columns, rows] = [Math.ceil(rms.width / cellPixels), Math.ceil(rms.height / cellPixels)]
+    const values = Array.from({ length: columns * rows }, (_, k) => {
+      const x = Math.min(rms.width - 1, ((k % columns) + 0.5) * cellPixels)
+      const y = Math.min(rms.height - 1, (Math.floor(k / columns) + 0.5) * cellPixels)
+      return rms.data[y * rms.width + x]!
+    })
+    return createMesh(this.#compute, { cellPixels, columns, rows }, values)
   }
 
   #unite(one: MaskPlane, other: MaskPlane): MaskPlane {
@@ -378,7 +381,6 @@ class Work {
     const divisor = Math.abs(sigma - 1) > 0.03 ? sigma : 1
     for (let i = 0; i < mask.data.length; i++) {
       zogy.scorr.data[i]! /= divisor
-      zogy.fluxError.data[i]! *= divisor
       if ((mask.data[i]! & MaskFlag.noData) === 0) continue
       zogy.scorr.data[i] = 0
       zogy.difference.data[i] = 0

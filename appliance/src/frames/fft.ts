@@ -54,8 +54,8 @@ function factorsOf(n: number): number[] | undefined {
   return [...factors, ...(twos % 2 === 1 ? [2] : []), ...Array<number>(Math.floor(twos / 2)).fill(4)]
 }
 
-/** Writes the stages of a length-n transform for the kernels (layout: assembly/fft.ts). */
-function planLength(compute: Compute, n: number): number {
+/** Writes the stages of a length-n transform for the kernels (layout: assembly/transform.ts); throws `fft/size`. */
+export function planLength(compute: Compute, n: number): number {
   const factors = factorsOf(n)
   if (!factors || n % 8 !== 0 || n < 8) {
     const near = goodSize(n)

@@ -146,65 +146,7 @@ export interface Kernels {
     replaced: number,
     noData: number,
   ): void
-  zogyFilters(
-    groupFrom: number,
-    groupTo: number,
-    pN: number,
-    pR: number,
-    aN: number,
-    aR: number,
-    kN: number,
-    kR: number,
-    pD: number,
-    varianceN: number,
-    varianceR: number,
-    fluxR: number,
-  ): void
-  zogyApply(
-    groupFrom: number,
-    groupTo: number,
-    n: number,
-    r: number,
-    aN: number,
-    aR: number,
-    kN: number,
-    kR: number,
-    d: number,
-  ): void
-  spectrumSumOfProducts(groupFrom: number, groupTo: number, a: number, b: number, c: number, e: number): void
-  squareRows(rowFrom: number, rowTo: number, plane: number, width: number): void
-  sourceVariance(
-    rowFrom: number,
-    rowTo: number,
-    image: number,
-    rms: number,
-    out: number,
-    width: number,
-    height: number,
-    perSignal: number,
-  ): void
-  zogyScore(
-    rowFrom: number,
-    rowTo: number,
-    sN: number,
-    sR: number,
-    variance: number,
-    d: number,
-    size: number,
-    border: number,
-    columns: number,
-    scorr: number,
-    difference: number,
-    fluxError: number,
-    outX: number,
-    outY: number,
-    outWidth: number,
-    astX: number,
-    astY: number,
-    perDifference: number,
-    perScore: number,
-    relative: number,
-  ): void
+  zogyTiles(tileFrom: number, tileTo: number, job: number): void
 
   // Background, stars, calibration and stacking: see the files of preprocessing with these names.
   calibrateRows(

@@ -1,5 +1,258 @@
-// Pointwise steps of ZOGY (Zackay, Ofek & Gal-Yam 2016) on spectra in the layout of fft.ts: groups of eight floats, four
-// real parts then four imaginary parts. The order of groups does not matter here. F_n = 1 throughout.
+// ZOGY (Zackay, Ofek & Gal-Yam 2016) on one tile after another; a tile is the work of one thread from its pixels to S_corr.
+// F_n = 1 throughout. differencing/zogy.ts lays out the job, the tiles and each thread's scratch.
+//
+// A tile's four spectra (N, R, the variances of the sources in both) are made by rows; then each block of four columns is
+// transformed, multiplied by the filters and transformed back while it is in the cache; then rows come back, eight at a time,
+// and are scored.
+import { ownScratch } from './thread'
+import { mulIm, mulRe, rowsToSpectrum, spectrumToRows, transform } from './transform'
+import {
+  dropRing,
+  loadRows,
+  meshLine,
+  scoreRow,
+  smoothedVariance,
+} from './zogyRows'
+
+/** Words of a job. */
+const jobScience = 0
+const jobReference = 1
+const jobScorr = 2
+const jobDifference = 3
+const jobWidth = 4
+const jobHeight = 5
+const jobSize = 6
+const jobBorder = 7
+const jobPlan = 8
+const jobFilterSize = 9
+const jobFilterPlan = 10
+const jobPsfSize = 11
+const jobPsfRows = 12
+const jobSquareRows = 13
+const jobScratch = 14
+const jobScratchBytes = 15
+const jobTiles = 16
+const jobTileBytes = 17
+const jobMeshN = 18
+const jobMeshR = 22
+const jobPerSignalN = 26
+const jobPerSignalR = 27
+const jobFluxRatio = 28
+const jobAstX = 29
+const jobAstY = 30
+const jobRelative = 31
+const jobAreas = 32
+
+/** Areas of a thread's scratch, in the order of their offsets after `jobAreas`. */
+const areaSpectra = 0
+const areaPsfs = 1
+const areaSquares = 2
+const areaWork = 3
+const areaRows = 4
+const areaFilters = 5
+
+/** Words of a tile; those after the stamps are results. */
+const tileX = 0
+const tileY = 1
+const tileWidth = 2
+const tileHeight = 3
+const tileVarianceN = 4
+const tileVarianceR = 5
+const tileStampN = 6
+const tileStampR = 7
+const tilePsf = 8
+const tileFluxS = 9
+const tileSquareN = 10
+const tileSquareR = 11
+const tileNegative = 12
+const tileWithin = 13
+
+// @ts-ignore: decorator
+@inline
+function int(p: usize, word: i32): i32 {
+  return load<i32>(p + (<usize>word << 2))
+}
+
+// @ts-ignore: decorator
+@inline
+function ptr(p: usize, word: i32): usize {
+  return <usize>load<u32>(p + (<usize>word << 2))
+}
+
+// @ts-ignore: decorator
+@inline
+function float(p: usize, word: i32): f32 {
+  return load<f32>(p + (<usize>word << 2))
+}
+
+// @ts-ignore: decorator
+@inline
+function area(job: usize, index: i32): usize {
+  return ownScratch(ptr(job, jobScratch), ptr(job, jobScratchBytes)) + ptr(job, jobAreas + index)
+}
+
+// @ts-ignore: decorator
+@inline
+/** Blocks of columns of a half spectrum. */
+function blocksOf(size: i32): i32 {
+  return (size >> 3) + 1
+}
+
+// @ts-ignore: decorator
+@inline
+/** Bytes between blocks of the tile's spectra: off a power of two, so that blocks do not meet in one set of the cache. */
+function strideOf(size: i32): usize {
+  return <usize>(size + 8) << 5
+}
+
+export function zogyTiles(tileFrom: i32, tileTo: i32, job: usize): void {
+  for (let index = tileFrom; index < tileTo; index++) {
+    const tile = ptr(job, jobTiles) + <usize>index * ptr(job, jobTileBytes)
+    makeFilters(job, tile)
+    forwardRows(job, tile)
+    columns(job, tile)
+    score(job, tile)
+  }
+}
+
+// ---- filters: PSFs and filters are compact, so they are made on a small grid and put into the tile's rows ----
+
+/** Spectra of both PSFs and of the squares of both noise kernels in rows; P_D, F_S and the sums of squares into the tile. */
+function makeFilters(job: usize, tile: usize): void {
+  const n = int(job, jobFilterSize)
+  const plan = ptr(job, jobFilterPlan)
+  const psfSize = int(job, jobPsfSize)
+  const work = area(job, areaWork)
+  const spectrumBytes = <usize>(blocksOf(n) * n) << 5
+  const pN = area(job, areaFilters)
+  const pR = pN + spectrumBytes
+  const kN = pR + spectrumBytes
+  const kR = kN + spectrumBytes
+  const plane = kR + spectrumBytes
+  forwardStamp(ptr(tile, tileStampN), psfSize, plane, pN, n, plan, work)
+  forwardStamp(ptr(tile, tileStampR), psfSize, plane, pR, n, plan, work)
+  const fluxS = smallFilters(job, tile, pN, pR, kN, kR, n)
+  store<f32>(tile + (<usize>tileFluxS << 2), fluxS)
+  inverseSmall(pN, plane, n, plan, work)
+  takePsf(plane, n, ptr(tile, tilePsf), psfSize)
+  const size = int(job, jobSize)
+  const squareRows = int(job, jobSquareRows)
+  const squares = area(job, areaSquares)
+  const half = <usize>(blocksOf(size) * squareRows) << 5
+  inverseSmall(kN, plane, n, plan, work)
+  store<f32>(tile + (<usize>tileSquareN << 2), squareAll(plane, n))
+  compactRows(job, plane, n, squareRows, squareRows, squares)
+  inverseSmall(kR, plane, n, plan, work)
+  store<f32>(tile + (<usize>tileSquareR << 2), squareAll(plane, n))
+  compactRows(job, plane, n, squareRows, squareRows, squares + half)
+  const psfRows = int(job, jobPsfRows)
+  const psfs = area(job, areaPsfs)
+  placeStamp(ptr(tile, tileStampN), psfSize, plane, n)
+  compactRows(job, plane, n, psfRows, psfSize, psfs)
+  placeStamp(ptr(tile, tileStampR), psfSize, plane, n)
+  compactRows(job, plane, n, psfRows, psfSize, psfs + (<usize>(blocksOf(size) * psfRows) << 5))
+}
+
+/** A stamp with its centre at (0, 0) of a plane of zeros, its left and upper halves wrapped round. */
+function placeStamp(stamp: usize, stampSize: i32, plane: usize, n: i32): void {
+  memory.fill(plane, 0, <usize>(n * n) << 2)
+  const half = (stampSize - 1) >> 1
+  for (let j = 0; j < stampSize; j++) {
+    const line = plane + (<usize>(wrap(j - half, n) * n) << 2)
+    const from = stamp + (<usize>(j * stampSize) << 2)
+    memory.copy(line, from + (<usize>half << 2), <usize>(half + 1) << 2)
+    memory.copy(line + (<usize>(n - half) << 2), from, <usize>half << 2)
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function wrap(x: i32, n: i32): i32 {
+  return x < 0 ? x + n : x
+}
+
+function forwardStamp(stamp: usize, stampSize: i32, plane: usize, spectrum: usize, n: i32, plan: usize, work: usize): void {
+  placeStamp(stamp, stampSize, plane, n)
+  const line = <usize>n << 2
+  const block = <usize>n << 5
+  for (let y = 0; y < n; y += 8) {
+    rowsToSpectrum(plane + <usize>y * line, line, spectrum + (<usize>y << 5), block, n, plan, work)
+  }
+  smallColumns(spectrum, n, plan, work)
+}
+
+function smallColumns(spectrum: usize, n: i32, plan: usize, work: usize): void {
+  const block = <usize>n << 5
+  for (let b = 0; b < blocksOf(n); b++) {
+    const at = spectrum + <usize>b * block
+    transform(at, at, work, work + block, plan, n)
+  }
+}
+
+/** Uses up the spectrum. */
+function inverseSmall(spectrum: usize, plane: usize, n: i32, plan: usize, work: usize): void {
+  smallColumns(spectrum, n, plan, work)
+  const line = <usize>n << 2
+  const scale: f32 = <f32>1 / <f32>(n * n)
+  for (let y = 0; y < n; y += 8) {
+    spectrumToRows(spectrum, <usize>n << 5, y, n, plane + <usize>y * line, line, n, plan, scale, work)
+  }
+}
+
+/**
+ * Over pN: P_D (eq. 14); k_n and k_r (eq. 29 and 28). Returns F_S (eq. 43). Columns 0 and n/2 stand for themselves, all others
+ * for two.
+ */
+function smallFilters(job: usize, tile: usize, pN: usize, pR: usize, kN: usize, kR: usize, n: i32): f32 {
+  const fluxR = float(job, jobFluxRatio)
+  const varianceN = float(tile, tileVarianceN) * fluxR * fluxR
+  const varianceR = float(tile, tileVarianceR)
+  const vn = f32x4.splat(varianceN)
+  const vr = f32x4.splat(varianceR)
+  const fr = f32x4.splat(fluxR)
+  const fr2 = f32x4.splat(fluxR * fluxR)
+  // F_r F_n / F_D, eq. 15.
+  const perFluxD = f32x4.splat(sqrt<f32>(varianceN + varianceR))
+  const blocks = blocksOf(n)
+  let sum: f64 = 0
+  for (let b = 0; b < blocks; b++) {
+    let total = f32x4.splat(0)
+    for (let v = 0; v < n; v++) {
+      const at = <usize>(b * n + v) << 5
+      const nr = v128.load(pN + at)
+      const ni = v128.load(pN + at, 16)
+      const rr = v128.load(pR + at)
+      const ri = v128.load(pR + at, 16)
+      const n2 = power(nr, ni)
+      const r2 = power(rr, ri)
+      const inverse = inverseOf(f32x4.mul(vn, r2), f32x4.mul(vr, n2))
+      const gN = f32x4.mul(f32x4.mul(r2, fr2), inverse)
+      storePair(kN + at, f32x4.mul(nr, gN), f32x4.neg(f32x4.mul(ni, gN)))
+      const gR = f32x4.mul(f32x4.mul(n2, fr), inverse)
+      storePair(kR + at, f32x4.mul(rr, gR), f32x4.neg(f32x4.mul(ri, gR)))
+      const root = f32x4.mul(f32x4.sqrt(inverse), perFluxD)
+      storePair(pN + at, f32x4.mul(mulRe(nr, ni, rr, ri), root), f32x4.mul(mulIm(nr, ni, rr, ri), root))
+      total = f32x4.add(total, f32x4.mul(gN, n2))
+    }
+    const others = <f64>f32x4.extract_lane(total, 1) + f32x4.extract_lane(total, 2) + f32x4.extract_lane(total, 3)
+    const first = <f64>f32x4.extract_lane(total, 0)
+    sum += b == 0 || b == blocks - 1 ? first + 2 * others : 2 * (first + others)
+  }
+  return <f32>(sum / (<f64>n * <f64>n))
+}
+
+// @ts-ignore: decorator
+@inline
+function power(re: v128, im: v128): v128 {
+  return f32x4.add(f32x4.mul(re, re), f32x4.mul(im, im))
+}
+
+// @ts-ignore: decorator
+@inline
+/** 1 / (a + b). Where neither PSF passes anything the filters are to be 0, not 0/0. */
+function inverseOf(a: v128, b: v128): v128 {
+  return f32x4.div(f32x4.splat(1), f32x4.max(f32x4.add(a, b), f32x4.splat(1e-30)))
+}
 
 // @ts-ignore: decorator
 @inline
@@ -8,240 +261,247 @@ function storePair(p: usize, re: v128, im: v128): void {
   v128.store(p, im, 16)
 }
 
+/** The middle of a wrapped plane as a stamp. */
+function takePsf(plane: usize, n: i32, stamp: usize, stampSize: i32): void {
+  const half = (stampSize - 1) >> 1
+  for (let j = 0; j < stampSize; j++) {
+    const line = plane + (<usize>(wrap(j - half, n) * n) << 2)
+    const to = stamp + (<usize>(j * stampSize) << 2)
+    memory.copy(to + (<usize>half << 2), line, <usize>(half + 1) << 2)
+    memory.copy(to, line + (<usize>(n - half) << 2), <usize>half << 2)
+  }
+}
+
+/** Squares a plane in place; the sum. */
+function squareAll(plane: usize, n: i32): f32 {
+  let total: f64 = 0
+  for (let y = 0; y < n; y++) {
+    let sum = f32x4.splat(0)
+    const line = plane + (<usize>(y * n) << 2)
+    for (let x = 0; x < n; x += 4) {
+      const p = line + (<usize>x << 2)
+      const v = v128.load(p)
+      const square = f32x4.mul(v, v)
+      v128.store(p, square)
+      sum = f32x4.add(sum, square)
+    }
+    total += <f64>f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1)
+    total += <f64>f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3)
+  }
+  return <f32>total
+}
+
 /**
- * From the PSF spectra P_n, P_r: the filters of eq. 13 (aN = F_r P_r/sqrt(den), aR = P_n/sqrt(den)), of eq. 28 and 29
- * (kN, kR), and pD = P_n P_r/sqrt(den), which is P_D times F_D/F_r (eq. 14).
+ * Row pass of a wrapped n × n plane within the tile's: its `rows` middle rows (`width` middle columns of each) become rows of
+ * half spectra of the tile's width, [block][row], wrapped as they are.
  */
-export function zogyFilters(
-  groupFrom: i32,
-  groupTo: i32,
-  pN: usize,
-  pR: usize,
-  aN: usize,
-  aR: usize,
-  kN: usize,
-  kR: usize,
-  pD: usize,
-  varianceN: f32,
-  varianceR: f32,
-  fluxR: f32,
-): void {
-  const vn = f32x4.splat(varianceN * fluxR * fluxR)
-  const vr = f32x4.splat(varianceR)
-  const fr = f32x4.splat(fluxR)
-  const fr2 = f32x4.splat(fluxR * fluxR)
-  const one = f32x4.splat(1)
-  // Where neither PSF passes anything the filters are 0, not 0/0.
-  const tiny = f32x4.splat(1e-30)
-  for (let group = groupFrom; group < groupTo; group++) {
-    const at = (<usize>group) << 5
-    const nr = v128.load(pN + at)
-    const ni = v128.load(pN + at, 16)
-    const rr = v128.load(pR + at)
-    const ri = v128.load(pR + at, 16)
-    const n2 = f32x4.add(f32x4.mul(nr, nr), f32x4.mul(ni, ni))
-    const r2 = f32x4.add(f32x4.mul(rr, rr), f32x4.mul(ri, ri))
-    const den = f32x4.max(f32x4.add(f32x4.mul(vn, r2), f32x4.mul(vr, n2)), tiny)
-    const inverse = f32x4.div(one, den)
-    const root = f32x4.sqrt(inverse)
-    const rootF = f32x4.mul(root, fr)
-    storePair(aN + at, f32x4.mul(rr, rootF), f32x4.mul(ri, rootF))
-    storePair(aR + at, f32x4.mul(nr, root), f32x4.mul(ni, root))
-    const gN = f32x4.mul(f32x4.mul(r2, fr2), inverse)
-    storePair(kN + at, f32x4.mul(nr, gN), f32x4.neg(f32x4.mul(ni, gN)))
-    const gR = f32x4.mul(f32x4.mul(n2, fr), inverse)
-    storePair(kR + at, f32x4.mul(rr, gR), f32x4.neg(f32x4.mul(ri, gR)))
-    const re = f32x4.sub(f32x4.mul(nr, rr), f32x4.mul(ni, ri))
-    const im = f32x4.add(f32x4.mul(nr, ri), f32x4.mul(ni, rr))
-    storePair(pD + at, f32x4.mul(re, root), f32x4.mul(im, root))
+function compactRows(job: usize, plane: usize, n: i32, rows: i32, width: i32, out: usize): void {
+  const size = int(job, jobSize)
+  const lines = area(job, areaRows)
+  const line = <usize>size << 2
+  const left = width >> 1
+  const right = width - left
+  for (let row = 0; row < rows; row += 8) {
+    memory.fill(lines, 0, 8 * line)
+    for (let k = 0; k < 8; k++) {
+      const y = row + k < rows >> 1 ? row + k : n - rows + row + k
+      const from = plane + (<usize>(y * n) << 2)
+      const to = lines + <usize>k * line
+      memory.copy(to, from, <usize>right << 2)
+      memory.copy(to + line - (<usize>left << 2), from + (<usize>(n - left) << 2), <usize>left << 2)
+    }
+    const block = <usize>rows << 5
+    rowsToSpectrum(lines, line, out + (<usize>row << 5), block, size, ptr(job, jobPlan), area(job, areaWork))
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function timesRe(ar: v128, ai: v128, br: v128, bi: v128): v128 {
-  return f32x4.sub(f32x4.mul(ar, br), f32x4.mul(ai, bi))
+// ---- the tile ----
+
+/** Row passes of N, R and their source variances. */
+function forwardRows(job: usize, tile: usize): void {
+  const spectra = area(job, areaSpectra)
+  const bytes = <usize>blocksOf(int(job, jobSize)) * strideOf(int(job, jobSize))
+  forwardPlane(job, tile, ptr(job, jobScience), float(job, jobPerSignalN), spectra, spectra + 2 * bytes)
+  forwardPlane(job, tile, ptr(job, jobReference), float(job, jobPerSignalR), spectra + bytes, spectra + 3 * bytes)
 }
 
-// @ts-ignore: decorator
-@inline
-function timesIm(ar: v128, ai: v128, br: v128, bi: v128): v128 {
-  return f32x4.add(f32x4.mul(ar, bi), f32x4.mul(ai, br))
-}
-
-/** D = aN N - aR R into `d`; S_n = kN N over N; S_r = kR R over R. */
-export function zogyApply(
-  groupFrom: i32,
-  groupTo: i32,
-  n: usize,
-  r: usize,
-  aN: usize,
-  aR: usize,
-  kN: usize,
-  kR: usize,
-  d: usize,
-): void {
-  for (let group = groupFrom; group < groupTo; group++) {
-    const at = (<usize>group) << 5
-    const nr = v128.load(n + at)
-    const ni = v128.load(n + at, 16)
-    const rr = v128.load(r + at)
-    const ri = v128.load(r + at, 16)
-    let fr = v128.load(aN + at)
-    let fi = v128.load(aN + at, 16)
-    const gr = v128.load(aR + at)
-    const gi = v128.load(aR + at, 16)
-    storePair(
-      d + at,
-      f32x4.sub(timesRe(nr, ni, fr, fi), timesRe(rr, ri, gr, gi)),
-      f32x4.sub(timesIm(nr, ni, fr, fi), timesIm(rr, ri, gr, gi)),
-    )
-    fr = v128.load(kN + at)
-    fi = v128.load(kN + at, 16)
-    storePair(n + at, timesRe(nr, ni, fr, fi), timesIm(nr, ni, fr, fi))
-    fr = v128.load(kR + at)
-    fi = v128.load(kR + at, 16)
-    storePair(r + at, timesRe(rr, ri, fr, fi), timesIm(rr, ri, fr, fi))
+function forwardPlane(job: usize, tile: usize, plane: usize, perSignal: f32, image: usize, variance: usize): void {
+  const size = int(job, jobSize)
+  const plan = ptr(job, jobPlan)
+  const work = area(job, areaWork)
+  const lines = area(job, areaRows)
+  // Four columns more on each side, for the smoothing to reach into.
+  const line = <usize>(size + 8) << 2
+  const smooth = lines + 12 * line
+  const left = int(tile, tileX) - int(job, jobBorder) - 4
+  const top = int(tile, tileY) - int(job, jobBorder)
+  for (let y = 0; y < size; y += 8) {
+    const out = <usize>y << 5
+    loadRows(plane, int(job, jobWidth), int(job, jobHeight), left, top + y - 2, 12, size + 8, lines)
+    rowsToSpectrum(lines + 2 * line + 16, line, image + out, strideOf(size), size, plan, work)
+    smoothedVariance(lines, size + 8, smooth, perSignal)
+    rowsToSpectrum(smooth + 16, line, variance + out, strideOf(size), size, plan, work)
   }
 }
 
-/** a b + c e, over a. */
-export function spectrumSumOfProducts(groupFrom: i32, groupTo: i32, a: usize, b: usize, c: usize, e: usize): void {
-  for (let group = groupFrom; group < groupTo; group++) {
-    const at = (<usize>group) << 5
+/** Column passes there and back with the filters between: S_n, S_r, D and the variance take the places of the four spectra. */
+function columns(job: usize, tile: usize): void {
+  const size = int(job, jobSize)
+  const plan = ptr(job, jobPlan)
+  const stride = strideOf(size)
+  const bytes = <usize>blocksOf(size) * stride
+  const column = <usize>size << 5
+  const a = area(job, areaWork)
+  const b = a + column
+  const c = b + column
+  const d = c + column
+  const s1 = d + column
+  const s2 = s1 + column
+  const psfRows = int(job, jobPsfRows)
+  const squareRows = int(job, jobSquareRows)
+  const blocks = blocksOf(size)
+  for (let block = 0; block < blocks; block++) {
+    const n = area(job, areaSpectra) + <usize>block * stride
+    const r = n + bytes
+    const vN = r + bytes
+    const vR = vN + bytes
+    const squares = area(job, areaSquares)
+    const squareN = squares + (<usize>(block * squareRows) << 5)
+    filterColumn(squareN, squareRows, a, s1, s2, plan, size)
+    filterColumn(squareN + (<usize>(blocks * squareRows) << 5), squareRows, b, s1, s2, plan, size)
+    transform(vN, c, s1, s2, plan, size)
+    transform(vR, d, s1, s2, plan, size)
+    sumOfProducts(a, b, c, d, size)
+    transform(a, vR, s1, s2, plan, size)
+    const psfN = area(job, areaPsfs) + (<usize>(block * psfRows) << 5)
+    filterColumn(psfN, psfRows, a, s1, s2, plan, size)
+    filterColumn(psfN + (<usize>(blocks * psfRows) << 5), psfRows, b, s1, s2, plan, size)
+    transform(n, c, s1, s2, plan, size)
+    transform(r, d, s1, s2, plan, size)
+    subtractColumn(job, tile, a, b, c, d, size)
+    transform(a, vN, s1, s2, plan, size)
+    transform(c, n, s1, s2, plan, size)
+    transform(d, r, s1, s2, plan, size)
+  }
+}
+
+/** A column of a compact filter: rows round zero, zeros elsewhere. */
+function filterColumn(from: usize, rows: i32, to: usize, s1: usize, s2: usize, plan: usize, size: i32): void {
+  const half = <usize>rows << 4
+  const bytes = <usize>size << 5
+  memory.copy(to, from, half)
+  memory.fill(to + half, 0, bytes - 2 * half)
+  memory.copy(to + bytes - half, from + half, half)
+  transform(to, to, s1, s2, plan, size)
+}
+
+/** a c + b d, over a. */
+function sumOfProducts(a: usize, b: usize, c: usize, d: usize, size: i32): void {
+  const end = <usize>size << 5
+  for (let at: usize = 0; at < end; at += 32) {
     const ar = v128.load(a + at)
     const ai = v128.load(a + at, 16)
     const br = v128.load(b + at)
     const bi = v128.load(b + at, 16)
     const cr = v128.load(c + at)
     const ci = v128.load(c + at, 16)
-    const er = v128.load(e + at)
-    const ei = v128.load(e + at, 16)
+    const dr = v128.load(d + at)
+    const di = v128.load(d + at, 16)
+    storePair(a + at, f32x4.add(mulRe(ar, ai, cr, ci), mulRe(br, bi, dr, di)), f32x4.add(mulIm(ar, ai, cr, ci), mulIm(br, bi, dr, di)))
+  }
+}
+
+/** From P_n, P_r, N and R (a, b, c, d): D (eq. 13) over a, S_n (eq. 29) over c, S_r (eq. 28) over d. */
+function subtractColumn(job: usize, tile: usize, a: usize, b: usize, c: usize, d: usize, size: i32): void {
+  const fluxR = float(job, jobFluxRatio)
+  const vn = f32x4.splat(float(tile, tileVarianceN) * fluxR * fluxR)
+  const vr = f32x4.splat(float(tile, tileVarianceR))
+  const fr = f32x4.splat(fluxR)
+  const fr2 = f32x4.splat(fluxR * fluxR)
+  const end = <usize>size << 5
+  for (let at: usize = 0; at < end; at += 32) {
+    const pnr = v128.load(a + at)
+    const pni = v128.load(a + at, 16)
+    const prr = v128.load(b + at)
+    const pri = v128.load(b + at, 16)
+    const nr = v128.load(c + at)
+    const ni = v128.load(c + at, 16)
+    const rr = v128.load(d + at)
+    const ri = v128.load(d + at, 16)
+    const n2 = power(pnr, pni)
+    const r2 = power(prr, pri)
+    const inverse = inverseOf(f32x4.mul(vn, r2), f32x4.mul(vr, n2))
+    const root = f32x4.sqrt(inverse)
     storePair(
       a + at,
-      f32x4.add(timesRe(ar, ai, br, bi), timesRe(cr, ci, er, ei)),
-      f32x4.add(timesIm(ar, ai, br, bi), timesIm(cr, ci, er, ei)),
+      f32x4.mul(root, f32x4.sub(f32x4.mul(fr, mulRe(prr, pri, nr, ni)), mulRe(pnr, pni, rr, ri))),
+      f32x4.mul(root, f32x4.sub(f32x4.mul(fr, mulIm(prr, pri, nr, ni)), mulIm(pnr, pni, rr, ri))),
     )
+    const gN = f32x4.mul(f32x4.mul(r2, fr2), inverse)
+    const conjN = f32x4.neg(pni)
+    storePair(c + at, f32x4.mul(gN, mulRe(pnr, conjN, nr, ni)), f32x4.mul(gN, mulIm(pnr, conjN, nr, ni)))
+    const gR = f32x4.mul(f32x4.mul(n2, fr), inverse)
+    const conjR = f32x4.neg(pri)
+    storePair(d + at, f32x4.mul(gR, mulRe(prr, conjR, rr, ri)), f32x4.mul(gR, mulIm(prr, conjR, rr, ri)))
   }
 }
 
-/** Squares rows of `width` floats in place; width is a multiple of 4. */
-export function squareRows(rowFrom: i32, rowTo: i32, plane: usize, width: i32): void {
-  const to = ((<usize>(rowTo * width)) << 2) + plane
-  for (let p = ((<usize>(rowFrom * width)) << 2) + plane; p < to; p += 16) {
-    const v = v128.load(p)
-    v128.store(p, f32x4.mul(v, v))
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-/** Gaussian of sigma 1 px in five taps (2.5 sigma): enough for a variance. */
-function smoothAt(plane: usize, stride: i32, x: i32, y: i32, width: i32, height: i32): f32 {
-  let sum: f32 = 0
-  let weights: f32 = 0
-  for (let dy = -2; dy <= 2; dy++) {
-    const yy = y + dy
-    if (yy < 0 || yy >= height) continue
-    const wy: f32 = dy == 0 ? 1 : dy * dy == 1 ? 0.60653066 : 0.13533528
-    const p = plane + ((<usize>(yy * stride)) << 2)
-    for (let dx = -2; dx <= 2; dx++) {
-      const xx = x + dx
-      if (xx < 0 || xx >= width) continue
-      const w: f32 = wy * (dx == 0 ? 1 : dx * dx == 1 ? 0.60653066 : <f32>0.13533528)
-      sum += w * load<f32>(p + ((<usize>xx) << 2))
-      weights += w
+/** Row passes back, eight rows at a time with two of the group before, and the score of every inner row. */
+function score(job: usize, tile: usize): void {
+  const size = int(job, jobSize)
+  const border = int(job, jobBorder)
+  const height = int(tile, tileHeight)
+  const width = int(job, jobWidth)
+  const plan = ptr(job, jobPlan)
+  const work = area(job, areaWork)
+  const stride = strideOf(size)
+  const bytes = <usize>blocksOf(size) * stride
+  const spectra = area(job, areaSpectra)
+  const line = <usize>size << 2
+  const sN = area(job, areaRows)
+  const sR = sN + 10 * line
+  const d = sR + 10 * line
+  const variance = d + 10 * line
+  const skyN = variance + 10 * line
+  const skyR = skyN + line + 16
+  const fluxR = float(job, jobFluxRatio)
+  const varianceN = float(tile, tileVarianceN)
+  const perDifference = sqrt<f32>(varianceN * fluxR * fluxR + float(tile, tileVarianceR)) / fluxR
+  const scale: f32 = <f32>1 / <f32>(size * size)
+  store<i32>(tile + (<usize>tileNegative << 2), 0)
+  store<i32>(tile + (<usize>tileWithin << 2), 0)
+  const x = int(tile, tileX)
+  const columns = int(tile, tileWidth)
+  for (let y = border - 1; ; y += 8) {
+    for (let k = 0; k < 4; k++) {
+      const rows = sN + <usize>k * 10 * line
+      dropRing(rows, line)
+      spectrumToRows(spectra + <usize>k * bytes, stride, y, size, rows + 2 * line, line, size, plan, k == 2 ? scale * perDifference : scale, work)
     }
-  }
-  return sum / weights
-}
-
-/**
- * Variance of a background-subtracted plane: the image smoothed by sigma = 1 px (clipped at 0) divided by the gain, plus
- * the square of the background rms. `perSignal` = 1/gain.
- */
-export function sourceVariance(
-  rowFrom: i32,
-  rowTo: i32,
-  image: usize,
-  rms: usize,
-  out: usize,
-  width: i32,
-  height: i32,
-  perSignal: f32,
-): void {
-  for (let y = rowFrom; y < rowTo; y++) {
-    const inside = y >= 2 && y < height - 2
-    for (let x = 0; x < width; x++) {
-      const index = (<usize>(y * width + x)) << 2
-      const noise = load<f32>(rms + index)
-      let signal: f32
-      if (inside && x >= 2 && x < width - 2) {
-        const line = (<usize>width) << 2
-        const p = image + index
-        const far = fiveTaps(p - 2 * line) + fiveTaps(p + 2 * line)
-        const near = fiveTaps(p - line) + fiveTaps(p + line)
-        // 2.48373196 = 1 + 2 (0.60653066 + 0.13533528)
-        signal = (far * 0.13533528 + near * 0.60653066 + fiveTaps(p)) * <f32>(1.0 / (2.48373188 * 2.48373188))
-      } else signal = smoothAt(image, width, x, y, width, height)
-      store<f32>(out + index, max<f32>(0, signal) * perSignal + noise * noise)
+    const from = max(y - 1, border)
+    const to = min(y + 7, border + height)
+    for (let row = from; row < to; row++) {
+      const at = <usize>(row - y + 2) * line + (<usize>border << 2)
+      const frameY = int(tile, tileY) + row - border
+      const out = <usize>(frameY * width + x) << 2
+      meshLine(job + (<usize>jobMeshN << 2), x, frameY, columns, float(tile, tileSquareN), skyN)
+      meshLine(job + (<usize>jobMeshR << 2), x, frameY, columns, float(tile, tileSquareR), skyR)
+      scoreRow(
+        sN + at,
+        sR + at,
+        variance + at,
+        skyN,
+        skyR,
+        line,
+        columns,
+        ptr(job, jobScorr) + out,
+        float(job, jobAstX),
+        float(job, jobAstY),
+        float(job, jobRelative),
+        tile + (<usize>tileNegative << 2),
+      )
+      memory.copy(ptr(job, jobDifference) + out, d + at, <usize>columns << 2)
     }
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function fiveTaps(p: usize): f32 {
-  const outer = load<f32>(p - 8) + load<f32>(p + 8)
-  const inner = load<f32>(p - 4) + load<f32>(p + 4)
-  return outer * 0.13533528 + inner * 0.60653066 + load<f32>(p)
-}
-
-/**
- * Eq. 25 and 30-33 for the inner rows of a tile. sN, sR, variance and d are tiles of `size` x `size`; outputs are planes of
- * `outWidth`; the tile's pixel (border, border) goes to (outX, outY). astX, astY are variances of the position, pixels²;
- * `relative` is the error of the flux ratio and the PSF as a share of S_r.
- */
-export function zogyScore(
-  rowFrom: i32,
-  rowTo: i32,
-  sN: usize,
-  sR: usize,
-  variance: usize,
-  d: usize,
-  size: i32,
-  border: i32,
-  columns: i32,
-  scorr: usize,
-  difference: usize,
-  fluxError: usize,
-  outX: i32,
-  outY: i32,
-  outWidth: i32,
-  astX: f32,
-  astY: f32,
-  perDifference: f32,
-  perScore: f32,
-  relative: f32,
-): void {
-  const line = (<usize>size) << 2
-  for (let row = rowFrom; row < rowTo; row++) {
-    let at = (<usize>((row + border) * size + border)) << 2
-    let to = (<usize>((row + outY) * outWidth + outX)) << 2
-    for (let column = 0; column < columns; column++, at += 4, to += 4) {
-      const n = load<f32>(sN + at)
-      const r = load<f32>(sR + at)
-      const nx = load<f32>(sN + at + 4) - load<f32>(sN + at - 4)
-      const ny = load<f32>(sN + at + line) - load<f32>(sN + at - line)
-      const rx = load<f32>(sR + at + 4) - load<f32>(sR + at - 4)
-      const ry = load<f32>(sR + at + line) - load<f32>(sR + at - line)
-      const noise = max<f32>(load<f32>(variance + at), 1e-30)
-      const astrometric: f32 = 0.25 * (astX * (nx * nx + rx * rx) + astY * (ny * ny + ry * ry))
-      const shape = relative * r
-      const sigma = sqrt<f32>(noise + astrometric + shape * shape)
-      store<f32>(scorr + to, (n - r) / sigma)
-      store<f32>(difference + to, load<f32>(d + at) * perDifference)
-      store<f32>(fluxError + to, sigma * perScore)
-    }
+    if (y + 7 >= border + height) break
   }
 }
