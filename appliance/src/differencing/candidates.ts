@@ -4,7 +4,8 @@ import { median } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { fitStar, type StarFit } from './starFit.ts'
 import { StarGrid } from './starGrid.ts'
-import { fluxErrorAt, type ZogyResult, type ZogyTile } from './zogy.ts'
+import { fluxErrorAt, type ZogyResult } from './zogy.ts'
+import type { ZogyTile } from './zogyInput.ts'
 
 /**
  * Candidates: connected regions of |S_corr| above 2.5 whose peak exceeds the threshold, one each, of either sign. Position

@@ -6,7 +6,8 @@ import type { Plane } from '../frames/plane.ts'
 import reference from './differencing.reference.json' with { type: 'json' }
 import { median, robustSigma } from './robust.ts'
 import { StampSpline } from './spline.ts'
-import { fluxAt, fluxErrorAt, subtract, type ZogyInput, type ZogyResult } from './zogy.ts'
+import { fluxAt, fluxErrorAt, subtract, type ZogyResult } from './zogy.ts'
+import type { ZogyInput } from './zogyInput.ts'
 
 const compute = createCompute({ threads: 2 })
 afterAll(() => compute[Symbol.dispose]())

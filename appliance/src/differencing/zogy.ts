@@ -1,58 +1,8 @@
 import type { Compute } from '../frames/compute.ts'
 import { goodSize } from '../frames/fft.ts'
-import { type Mesh, meshAt } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
+import type { Part, ZogyInput, ZogyTile } from './zogyInput.ts'
 import { layTiles } from './zogyLayout.ts'
-
-/**
- * Proper image subtraction: Zackay, Ofek & Gal-Yam 2016 (ApJ 830, 27), with the paper's symbols. N is the science (new)
- * frame, R the reference on its grid, F_n = 1 and F_r the reference's counts for one count of N. D is eq. 13, P_D eq. 14, F_D
- * eq. 15, S the match of D with P_D, k_r and k_n eq. 28 and 29, V(S_n) and V(S_r) eq. 26 and 27 (source noise), V_ast eq. 30
- * to 33 (registration noise), S_corr eq. 25. A source that brightened in N is positive.
- * The frame is worked in overlapping tiles, each with the PSF and the noise of its middle; a tile is one thread's work
- * (kernels/assembly/zogy.ts).
- */
-export interface ZogyInput {
-  /** Background-subtracted, without unusable pixels (missing ones are 0 in both); ADU. */
-  readonly science: Plane
-  readonly reference: Plane
-  /** Background noise, ADU. */
-  readonly scienceRms: Mesh
-  readonly referenceRms: Mesh
-  /** Electrons for one ADU, for the noise of sources; Infinity: they add none. */
-  readonly scienceGain: number
-  readonly referenceGain: number
-  /** Stamp of `psfSize` × `psfSize`, centred, sum 1, for a place in the frame. */
-  readonly sciencePsf: (x: number, y: number) => Float64Array
-  readonly referencePsf: (x: number, y: number) => Float64Array
-  /** Odd. */
-  readonly psfSize: number
-  /** Both PSFs are the same everywhere: they are asked for once. */
-  readonly constantPsf: boolean
-  /** F_r / F_n. */
-  readonly fluxRatio: number
-  /** Standard deviation of the registration along x and y, pixels. */
-  readonly astrometricNoise: readonly [number, number]
-  /** Error of the flux ratio and of the PSFs, as a share of what the reference shows; 0. */
-  readonly relativeError?: number
-  /** Largest inner side of a tile; 344. */
-  readonly tilePixels?: number
-}
-
-export interface ZogyTile {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
-  /** P_D: `psfSize` × `psfSize`, centred. */
-  readonly psf: Float64Array
-  /** Background noise of a pixel of the difference, ADU. */
-  readonly sigmaAdu: number
-  /** Share of the pixels with S_corr below 0: half, where the sky was taken off well. */
-  readonly negativeShare: number
-  /** Share of the pixels with |S_corr| < 0.6745: half, where the noise is Gaussian and its model right. */
-  readonly withinShare: number
-}
 
 export interface ZogyResult {
   /** D / F_D, ADU of the science frame: a new source of flux f is f · P_D. */
@@ -76,14 +26,13 @@ export function planTiles({ width, height }: { width: number; height: number }, 
   return parts
 }
 
-export interface Part {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
-}
-
 /**
+ * Proper image subtraction: Zackay, Ofek & Gal-Yam 2016 (ApJ 830, 27), with the paper's symbols. N is the science (new)
+ * frame, R the reference on its grid, F_n = 1 and F_r the reference's counts for one count of N. D is eq. 13, P_D eq. 14, F_D
+ * eq. 15, S the match of D with P_D, k_r and k_n eq. 28 and 29, V(S_n) and V(S_r) eq. 26 and 27 (source noise), V_ast eq. 30
+ * to 33 (registration noise), S_corr eq. 25. A source that brightened in N is positive.
+ * The frame is worked in overlapping tiles, each with the PSF and the noise of its middle; a tile is one thread's work
+ * (kernels/assembly/zogy.ts).
  * Allocates its two planes from `compute`, and gives back its scratch: some MiB for each thread, whatever the frame's size.
  * Throws `compute/memory`.
  */
@@ -97,13 +46,6 @@ export function subtract(compute: Compute, input: ZogyInput): ZogyResult {
   const job = layTiles(compute, input, { difference, scorr }, parts, (border) => goodSize(largest + 2 * border))
   compute.rows('zogyTiles', parts.length, [job.pointer])
   return { difference, scorr, tiles: parts.map((part, index) => ({ ...part, ...job.tile(index) })) }
-}
-
-/** Median-like noise of a part: the mean of the mesh over a few places. */
-export function rmsOver(mesh: Mesh, { x, y, width, height }: Part): number {
-  const places = [1, 3, 5, 7].map((eighth) => eighth / 8)
-  const values = places.flatMap((v) => places.map((u) => meshAt(mesh, x + u * width, y + v * height)))
-  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Compute } from '../frames/compute.ts'
 import { goodSize, planLength } from '../frames/fft.ts'
-import type { Mesh } from '../frames/mesh.ts'
+import { type Mesh, meshAt } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
-import { type Part, rmsOver, type ZogyInput, type ZogyTile } from './zogy.ts'
+import type { Part, ZogyInput, ZogyTile } from './zogyInput.ts'
 
 /** What the kernel `zogyTiles` reads and writes: its job, its tiles and each thread's scratch (kernels/assembly/zogy.ts). */
 export interface TileJob {
@@ -138,4 +138,11 @@ class TileTable {
       withinShare: this.#ints[at + tileWord.within]! / (width * height),
     }
   }
+}
+
+/** Noise of a part: the mean of the mesh over a few places. */
+function rmsOver(mesh: Mesh, { x, y, width, height }: Part): number {
+  const places = [1, 3, 5, 7].map((eighth) => eighth / 8)
+  const values = places.flatMap((v) => places.map((u) => meshAt(mesh, x + u * width, y + v * height)))
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
