@@ -35,6 +35,9 @@ export const FieldSettings = Type.Object(
 )
 export type FieldSettings = Static<typeof FieldSettings>
 
+/** NOAO's form of a part of a frame: columns and rows from 1, both ends included. */
+const sectionPattern = '^\\[[0-9]+:[0-9]+,[0-9]+:[0-9]+\\]$'
+
 /** What the makers or our own flats say of the camera; used until measured. */
 export const CameraSettings = Type.Object(
   {
@@ -43,6 +46,26 @@ export const CameraSettings = Type.Object(
     saturationAdu: Type.Number({ exclusiveMinimum: 0, maximum: 4294967295 }),
     pixelMicrometres: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
     focalLengthMillimetres: Type.Number({ exclusiveMinimum: 0, maximum: 100000 }),
+    bloom: Type.Optional(
+      Type.Union([Type.Literal('columns'), Type.Literal('rows'), Type.Literal('both'), Type.Literal('none')], {
+        description: 'Which way charge bleeds from full pixels; columns when absent, none for CMOS',
+      }),
+    ),
+    nonLinearity: Type.Optional(
+      Type.Array(Type.Number(), {
+        maxItems: 6,
+        description: 'c1, c2 … of true = s (1 + c1 s + c2 s² …), s in ADU above the bias',
+      }),
+    ),
+    overscan: Type.Optional(
+      Type.Object(
+        {
+          biasSection: Type.String({ pattern: sectionPattern, description: 'Overscan, as BIASSEC: [x1:x2,y1:y2]' }),
+          trimSection: Type.String({ pattern: sectionPattern, description: 'Image, as TRIMSEC: [x1:x2,y1:y2]' }),
+        },
+        { ...only, description: "For cameras whose frames have an overscan; the frame's own cards when absent" },
+      ),
+    ),
   },
   only,
 )
@@ -98,6 +121,16 @@ export const CalibrationSettings = Type.Object(
     darkFrames: Type.Integer({ minimum: 0, maximum: 200, description: 'For each exposure time' }),
     flatFrames: Type.Integer({ minimum: 0, maximum: 200, description: 'For each filter' }),
     flatSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 60 }),
+    masterDays: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 3650, description: 'Older masters are not used; 30 when absent' }),
+    ),
+    masterTemperatureC: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 50,
+        description: 'Darks whose sensor was farther than this from the frame’s are not used; 2 when absent',
+      }),
+    ),
   },
   only,
 )

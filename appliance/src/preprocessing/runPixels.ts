@@ -2,6 +2,7 @@ import type { CameraSettings, FieldSettings } from '../contract/config.ts'
 import type { FrameQuality } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
+import { readRaw } from '../frames/fits/rawImage.ts'
 import { openFits, readFrame, readImage } from '../frames/fits/read.ts'
 import { encodeFits, encodeFrame } from '../frames/fits/write.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
@@ -38,7 +39,7 @@ export async function calibrateFile(
   compute: Compute,
   input: CalibrateInput,
 ): Promise<{ readonly quality: FrameQuality; readonly sha256: string }> {
-  const raw = readFrame(compute, input.rawPath)
+  const raw = readRaw(compute, input.rawPath)
   const calibrated = calibrate(compute, raw, readMasters(compute, input.masters), input.camera)
   const { pixelMicrometres, focalLengthMillimetres } = input.camera
   const hint = input.field && {

@@ -95,7 +95,7 @@ export function imageHeader(hdu: FitsHdu): FitsHeader {
 }
 
 /** BLANK counts for whole-number images only. */
-function blankOf(hdu: FitsHdu): number | undefined {
+export function blankOf(hdu: FitsHdu): number | undefined {
   const blank = hdu.bitpix > 0 ? hdu.header.number('BLANK') : undefined
   return blank !== undefined && Number.isInteger(blank) ? blank : undefined
 }
@@ -120,7 +120,7 @@ function decode(compute: Compute, hdu: FitsHdu, raw: number, plane: Plane): void
   else compute.rows('decodeF64', plane.height, base)
 }
 
-function checkLimit(file: FitsFile, hdu: FitsHdu, bytes: number): void {
+export function checkLimit(file: FitsFile, hdu: FitsHdu, bytes: number): void {
   const maximum = limits.get(file) ?? defaultMaximumBytes
   if (bytes <= maximum) return
   const megabytes = Math.ceil(bytes / 1048576)
@@ -222,7 +222,7 @@ function bitpixOf(hdu: FitsHdu): number {
 }
 
 /** An extension of the image's size by one of these names. */
-function companion(file: FitsFile, image: FitsHdu, names: readonly string[]): FitsHdu | undefined {
+export function companion(file: FitsFile, image: FitsHdu, names: readonly string[]): FitsHdu | undefined {
   const shape = shapeOf(image)
   return file.hdus.find(
     (hdu) =>
@@ -235,14 +235,14 @@ function companion(file: FitsFile, image: FitsHdu, names: readonly string[]): Fi
 }
 
 /** SATURATE; else the top of the converter for unsigned 16-bit frames, where a full pixel reads 65535. */
-function saturationLevel(image: FitsHdu): number {
+export function saturationLevel(image: FitsHdu): number {
   const stated = image.header.number('SATURATE')
   if (stated !== undefined) return stated
   return bitpixOf(image) === 16 && image.header.number('BZERO') === 32768 ? 65535 : Number.POSITIVE_INFINITY
 }
 
 /** What an extension adds to the primary header: a frame has one header. */
-function frameHeaderOf(file: FitsFile, image: FitsHdu): FitsHeader {
+export function frameHeaderOf(file: FitsFile, image: FitsHdu): FitsHeader {
   const primary = file.hdus[0]?.header
   const header = imageHeader(image)
   // With SIMPLE it was the primary of a file that fpack packed: the empty primary before it says nothing.

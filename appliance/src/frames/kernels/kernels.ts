@@ -149,22 +149,53 @@ export interface Kernels {
   zogyTiles(tileFrom: number, tileTo: number, job: number): void
 
   // Background, stars, calibration and stacking: see the files of preprocessing with these names.
+  signalRows(
+    rowFrom: number,
+    rowTo: number,
+    source: number,
+    dark: number,
+    flat: number,
+    out: number,
+    width: number,
+    darkScale: number,
+  ): void
   calibrateRows(
     rowFrom: number,
     rowTo: number,
-    raw: number,
-    bias: number,
+    source: number,
+    given: number,
     dark: number,
     flat: number,
     defects: number,
     mask: number,
     out: number,
     variance: number,
+    full: number,
     width: number,
+    height: number,
+    step: number,
     darkScale: number,
     perAdu: number,
     readVariance: number,
+    fixedVariance: number,
+    darkShot: number,
+    flatRead: number,
+    flatShot: number,
     saturation: number,
+    scratch: number,
+    rowBytes: number,
+  ): void
+  markAbove(rowFrom: number, rowTo: number, plane: number, mask: number, width: number, limit: number): void
+  markOdd(
+    rowFrom: number,
+    rowTo: number,
+    plane: number,
+    mask: number,
+    width: number,
+    height: number,
+    low: number,
+    high: number,
+    least: number,
   ): void
   stackClipped(
     rowFrom: number,
@@ -172,10 +203,16 @@ export interface Kernels {
     table: number,
     factors: number,
     count: number,
+    pairs: number,
+    pairCount: number,
     out: number,
     width: number,
     kappa: number,
+    floor: number,
+    shot: number,
+    least: number,
     scratch: number,
+    scratchBytes: number,
   ): void
   meshStatistics(
     rowFrom: number,
