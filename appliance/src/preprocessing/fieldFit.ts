@@ -137,7 +137,7 @@ function radialTerms([constant = 0, a = 0, b = 0]: Float64Array, stretch: number
 }
 
 /** Lower triangle L with L·Lᵀ = matrix; undefined when it is not positive definite. */
-function cholesky(matrix: Float64Array, n: number): Float64Array | undefined {
+export function cholesky(matrix: Float64Array, n: number): Float64Array | undefined {
   const lower = new Float64Array(n * n)
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
@@ -151,7 +151,8 @@ function cholesky(matrix: Float64Array, n: number): Float64Array | undefined {
   return lower
 }
 
-function backSolve(lower: Float64Array, right: Float64Array): Float64Array {
+/** Solves L·Lᵀ·x = right for the lower triangle L. */
+export function backSolve(lower: Float64Array, right: Float64Array): Float64Array {
   const n = right.length
   const result = right.slice()
   for (let i = 0; i < n; i++) {
