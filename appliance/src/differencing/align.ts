@@ -1,8 +1,6 @@
 import type { Compute } from '../frames/compute.ts'
-import type { Frame } from '../frames/frame.ts'
-import { MaskFlag } from '../frames/mask.ts'
-import { paintMesh, paintSpline } from '../frames/mesh.ts'
-import { pixelToSky, skyToPixel, wcsFromHeader } from '../frames/wcs.ts'
+import { subtractSpline } from '../frames/mesh.ts'
+import { pixelToSky, skyToPixel, type Wcs } from '../frames/wcs.ts'
 import { type Background, measureBackground } from '../preprocessing/background.ts'
 import { meshFor, type Prepared } from './prepare.ts'
 import type { FrameSize, Registration } from './register.ts'
@@ -10,7 +8,7 @@ import { fitTransform, invertAt, jacobian, type PixelTransform } from './transfo
 import { warp } from './warp.ts'
 
 /** A prepared frame on the science grid; its stars are in science pixels. */
-export type Aligned = Omit<Prepared, 'fwhmPixels' | 'saturateAdu'>
+export type Aligned = Omit<Prepared, 'fwhmPixels' | 'wcs'>
 
 /** Resamples the prepared reference onto a grid of `size`, with its sky taken off once more and its noise measured anew. */
 export function alignReference(
@@ -24,14 +22,8 @@ export function alignReference(
   const meshPixels = meshFor(size)
   // What is left of the sky is taken off, and the noise is measured anew.
   const background = measureBackground(compute, warped.science, warped.mask, { meshPixels })
-  const level = compute.view(Float32Array, compute.allocate(size.width * size.height * 4), size.width, size.height)
-  paintSpline(compute, background.level, level)
-  for (let i = 0; i < warped.science.data.length; i++) {
-    if ((warped.mask.data[i]! & MaskFlag.noData) === 0) warped.science.data[i]! -= level.data[i]!
-  }
-  const rms = compute.float32(size.width, size.height)
+  subtractSpline(compute, background.level, warped.science, warped.science)
   const rmsAdu = restoreNoise(background, reference.rmsAdu * Math.sqrt(areaOf(transform, size)))
-  paintMesh(compute, background.rms, rms)
   const stars = reference.stars.map((star) => {
     const [x, y] = invertAt(transform, star.x, star.y)
     return { ...star, x, y }
@@ -40,10 +32,11 @@ export function alignReference(
   return {
     plane: warped.science,
     mask: warped.mask,
-    rms,
+    rms: background.rms,
     rmsAdu,
     stars: inside,
     levelAdu: reference.levelAdu,
+    gainElectronsPerAdu: reference.gainElectronsPerAdu,
   }
 }
 
@@ -64,14 +57,12 @@ function areaOf(transform: PixelTransform, { width, height }: FrameSize): number
   return Math.abs(a * d - b * c)
 }
 
-/** Science to reference pixels through the sky, when both headers have a world coordinate system. */
-export function hintFromWcs(science: Frame, reference: Frame): PixelTransform | undefined {
-  const [from, to] = [wcsFromHeader(science.header), wcsFromHeader(reference.header)]
-  if (!from || !to) return undefined
+/** Science to reference pixels through the sky, for a science frame of `size`. */
+export function hintFromWcs(from: Wcs, to: Wcs, size: FrameSize): PixelTransform | undefined {
   const pairs = []
   for (let j = 0; j <= 6; j++) {
     for (let i = 0; i <= 6; i++) {
-      const [x, y] = [(i / 6) * (science.width - 1), (j / 6) * (science.height - 1)]
+      const [x, y] = [(i / 6) * (size.width - 1), (j / 6) * (size.height - 1)]
       const sky = pixelToSky(from, x, y)
       const pixel = skyToPixel(to, sky.raDeg, sky.decDeg)
       if (pixel) pairs.push({ fromX: x, fromY: y, toX: pixel.x, toY: pixel.y, weight: 1 })

@@ -36,7 +36,8 @@ export interface CandidateInput {
   readonly scienceRmsAdu: number
   /** All stars of the reference in science pixels. */
   readonly stars: readonly { readonly x: number; readonly y: number; readonly fluxAdu: number }[]
-  readonly threshold: number
+  /** Indices of the pixels of `scorr` that reach the threshold. */
+  readonly loud: Int32Array
   /** Regions nearer than this to the border are dropped. */
   readonly edgePixels: number
   readonly maximum: number
@@ -54,7 +55,7 @@ const unusable =
 
 /** Brightest |S_corr| first. */
 export function findCandidates(input: CandidateInput): CandidateList {
-  const regions = findRegions(input.zogy.scorr, input.threshold)
+  const regions = findRegions(input.zogy.scorr, input.loud)
   const tools = new Tools(input)
   const kept = regions.filter((region) => tools.usable(region)).sort((a, b) => Math.abs(b.peak) - Math.abs(a.peak))
   return { candidates: kept.slice(0, input.maximum).map((region) => tools.measure(region)), regions: regions.length }
@@ -68,15 +69,12 @@ interface Region {
   readonly pixels: readonly number[]
 }
 
-/** 8-connected pixels of one sign above 2.5 sigma around every pixel above `threshold`. */
-export function findRegions(scorr: Plane, threshold: number): Region[] {
-  const { width, height, data } = scorr
+/** 8-connected pixels of one sign above 2.5 sigma around every one of the pixels `loud`. */
+export function findRegions(scorr: Plane, loud: Int32Array): Region[] {
+  const { width, height } = scorr
   const seen = new Uint8Array(width * height)
   const regions: Region[] = []
-  for (let i = 0; i < data.length; i++) {
-    if (seen[i] || !(Math.abs(data[i]!) >= threshold)) continue
-    regions.push(grow(i, scorr, seen))
-  }
+  for (const index of loud) if (!seen[index]) regions.push(grow(index, scorr, seen))
   return regions
 
   function grow(start: number, { data: values }: Plane, done: Uint8Array): Region {

@@ -2,13 +2,13 @@ import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
-import { MaskFlag } from '../frames/mask.ts'
-import { createMesh, type Mesh, paintMesh } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { clearMissing, loudPixels, planeFacts, uniteMasks } from '../frames/planes.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { type Aligned, alignReference, hintFromWcs } from './align.ts'
-import { type Candidate, findCandidates } from './candidates.ts'
+import { type Candidate, type CandidateList, findCandidates } from './candidates.ts'
+import { type DifferenceSummary, type Scale, summarise, warningsOf } from './differenceSummary.ts'
 import {
   astrometricNoise,
   centredShift,
@@ -17,13 +17,12 @@ import {
   type Side,
   type StarComparison,
 } from './fluxRatio.ts'
-import { estimateGain, type GainEstimate, gainFromHeader } from './gain.ts'
+import { estimateGain, type GainEstimate } from './gain.ts'
 import { meshFor, type Prepared, photometricStars, prepare, registrationStars, smoothed } from './prepare.ts'
-import { measurePsf, type PsfModel, psfRadius } from './psf.ts'
+import { measurePsf, psfRadius } from './psf.ts'
 import type { PsfStar } from './psfStars.ts'
 import { type Registration, registerStars } from './register.ts'
-import { dropMissing, replaceSaturated, saturatedBlobs } from './repair.ts'
-import { pixelMad } from './robust.ts'
+import { replaceSaturated, saturatedBlobs } from './repair.ts'
 import { StampSpline } from './spline.ts'
 import { stellarFwhm } from './starWidth.ts'
 import { subtract, type ZogyResult } from './zogy.ts'
@@ -46,44 +45,6 @@ export interface DifferenceOptions {
   readonly clock?: Pick<Clock, 'monotonic'>
 }
 
-export interface DifferenceSummary {
-  readonly engine: 'zogy'
-  readonly matched: number
-  readonly rmsPixels: number
-  readonly method: Registration['method']
-  readonly parity: 1 | -1
-  readonly order: 1 | 2 | 3
-  /** What is left after alignment, reference minus science, and its scatter: both go into V_ast. */
-  readonly offsetPixels: readonly [number, number]
-  readonly scatterPixels: readonly [number, number]
-  readonly fluxRatio: number
-  readonly fluxRatioError: number
-  readonly fluxRatioStars: number
-  readonly fwhmSciencePixels: number
-  /** After alignment. */
-  readonly fwhmReferencePixels: number
-  readonly psfScience: string
-  readonly psfReference: string
-  /** Electrons per ADU used for the noise of sources, and where they come from. */
-  readonly gainScience: GainEstimate
-  readonly gainReference: GainEstimate
-  /** Of S_corr as computed. */
-  readonly scorrMedian: number
-  readonly scorrMad: number
-  /** S_corr was divided by this: its MAD when that is off by more than 3 %, else 1. */
-  readonly scorrScale: number
-  readonly starsScience: number
-  readonly starsReference: number
-  readonly positive: number
-  readonly negative: number
-  readonly regions: number
-  /** Share of the science frame that the reference covers. */
-  readonly coverage: number
-  readonly smoothedSigmaPixels: number
-  readonly timingsMs: Readonly<Record<string, number>>
-  readonly warnings: readonly string[]
-}
-
 export interface Difference {
   /** ADU of the science frame; 0 where either frame has no data. */
   readonly difference: Plane
@@ -103,6 +64,7 @@ export interface Difference {
 const undersampledFwhm = 2.3
 const smoothingSigma = 0.6
 const leastCoverage = 0.1
+const thinCoverage = 0.6
 
 /**
  * Differences two frames. Planes are allocated from `compute`; take what you need before your scope ends. Throws
@@ -115,23 +77,49 @@ export function differenceFrames(
   reference: Frame,
   options: DifferenceOptions = {},
 ): Difference {
-  return new Work(compute, science, reference, options).run()
+  const clock = options.clock ?? standing
+  const started = clock.monotonic()
+  const { saturateAdu } = options
+  const prepared = prepare(compute, science, { saturateAdu, name: 'science' })
+  const warm = prepare(compute, reference, { name: 'reference' })
+  const prepareMs = clock.monotonic() - started
+  return differencePrepared(compute, prepared, warm, options, { prepare: prepareMs })
+}
+
+/** As `differenceFrames`, from frames that are prepared. The planes of `science` are changed; those of `reference` are not. */
+export function differencePrepared(
+  compute: Compute,
+  science: Prepared,
+  reference: Prepared,
+  options: DifferenceOptions = {},
+  timingsMs: Readonly<Record<string, number>> = {},
+): Difference {
+  return new Work(compute, options, timingsMs).run(science, reference)
+}
+
+const standing = { monotonic: () => 0 }
+
+/** Both frames on the science grid with what was measured of them. */
+interface Sides {
+  readonly science: Side
+  readonly reference: Side
+  readonly gainScience: GainEstimate
+  readonly gainReference: GainEstimate
+  readonly stars: readonly PsfStar[]
 }
 
 class Work {
   readonly #compute: Compute
-  readonly #frames: readonly [Frame, Frame]
   readonly #options: DifferenceOptions
   readonly #clock: Pick<Clock, 'monotonic'>
-  readonly #timings: Record<string, number> = {}
+  readonly #timings: Record<string, number>
   readonly #warnings: string[] = []
-  #smoothing = 0
 
-  constructor(compute: Compute, science: Frame, reference: Frame, options: DifferenceOptions) {
+  constructor(compute: Compute, options: DifferenceOptions, timingsMs: Readonly<Record<string, number>>) {
     this.#compute = compute
-    this.#frames = [science, reference]
     this.#options = options
-    this.#clock = options.clock ?? { monotonic: () => 0 }
+    this.#clock = options.clock ?? standing
+    this.#timings = { ...timingsMs }
   }
 
   #timed<T>(step: string, work: () => T): T {
@@ -141,92 +129,38 @@ class Work {
     return result
   }
 
-  run(): Difference {
-    const started = this.#clock.monotonic()
-    refuseEmpty(this.#frames[0], 'science')
-    refuseEmpty(this.#frames[1], 'reference')
-    const science = this.#prepare(0)
-    const reference = this.#prepare(1)
+  run(science: Prepared, reference: Prepared): Difference {
+    const compute = this.#compute
     const registration = this.#timed('register', () => this.#register(science, reference))
-    const aligned = this.#timed('warp', () => alignReference(this.#compute, reference, registration, this.#frames[0]))
-    const coverage = this.#coverage(aligned.mask)
-    this.#smoothUndersampled(science, aligned)
+    const aligned = this.#timed('warp', () => alignReference(compute, reference, registration, science.plane))
+    const coverage = this.#coverage(aligned)
+    const smoothing = this.#timed('smooth', () => this.#smoothUndersampled(science, aligned))
     const sides = this.#timed('psf', () => this.#sides(science, aligned))
     const comparison = this.#timed('fluxRatio', () => this.#compare(sides, aligned.stars))
-    const raw = { science: this.#copy(science.plane), reference: this.#copy(aligned.plane) }
-    this.#timed('repair', () => this.#repair(science, aligned, sides))
+    const mask = uniteMasks(compute, science.mask, aligned.mask)
+    const asTaken = this.#timed('repair', () => this.#repair(science, aligned, sides, mask))
     const zogy = this.#timed('zogy', () => this.#subtract(science, aligned, sides, comparison))
-    const mask = this.#unite(science.mask, aligned.mask)
+    asTaken()
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
-    const list = this.#timed('candidates', () =>
-      findCandidates({
-        zogy,
-        ...raw,
-        scienceMask: science.mask,
-        referenceMask: aligned.mask,
-        sciencePsfAt: (x, y) => sides.science.psf.splineAt(x, y),
-        fwhmPixels: sides.science.psf.fwhmPixels,
-        fluxRatio: comparison.ratio,
-        scienceRmsAdu: science.rmsAdu,
-        stars: aligned.stars.map((star) => ({ x: star.x, y: star.y, fluxAdu: star.fluxAdu / comparison.ratio })),
-        threshold: this.#options.threshold ?? 5,
-        edgePixels: Math.ceil(Math.max(4, 1.5 * sides.science.psf.fwhmPixels)),
-        maximum: this.#options.maximumCandidates ?? 500,
-      }),
-    )
-    this.#timings['total'] = this.#clock.monotonic() - started
-    this.#judge(science, aligned, sides, comparison, scale)
-    const { candidates } = list
+    const list = this.#timed('candidates', () => this.#candidates(zogy, science, aligned, sides, comparison))
+    const stars = { science: science.stars.length, reference: reference.stars.length }
+    const facts = { registration, comparison, ...sides, scale, list, stars, coverage, smoothedSigmaPixels: smoothing }
+    const total = Object.values(this.#timings).reduce((sum, ms) => sum + ms, 0)
+    const warnings = [...this.#warnings, ...warningsOf(facts)]
     return {
       difference: zogy.difference,
       scorr: zogy.scorr,
-      alignedReference: raw.reference,
-      science: raw.science,
+      alignedReference: aligned.plane,
+      science: science.plane,
       mask,
-      candidates,
+      candidates: list.candidates,
       registration,
-      summary: {
-        engine: 'zogy',
-        matched: registration.matched,
-        rmsPixels: registration.rmsPixels,
-        method: registration.method,
-        parity: registration.parity,
-        order: registration.transform.order,
-        offsetPixels: comparison.offset,
-        scatterPixels: comparison.scatter,
-        fluxRatio: comparison.ratio,
-        fluxRatioError: comparison.ratioError,
-        fluxRatioStars: comparison.stars,
-        fwhmSciencePixels: sides.science.psf.fwhmPixels,
-        fwhmReferencePixels: sides.reference.psf.fwhmPixels,
-        psfScience: describePsf(sides.science.psf),
-        psfReference: describePsf(sides.reference.psf),
-        gainScience: sides.gainScience,
-        gainReference: sides.gainReference,
-        scorrMedian: scale.median,
-        scorrMad: scale.mad,
-        scorrScale: scale.divisor,
-        starsScience: science.stars.length,
-        starsReference: reference.stars.length,
-        positive: candidates.filter((candidate) => candidate.scorr > 0).length,
-        negative: candidates.filter((candidate) => candidate.scorr < 0).length,
-        regions: list.regions,
-        coverage,
-        smoothedSigmaPixels: this.#smoothing,
-        timingsMs: this.#timings,
-        warnings: this.#warnings,
-      },
+      summary: summarise(facts, { ...this.#timings, total }, warnings),
     }
   }
 
-  #prepare(which: 0 | 1): Prepared {
-    const frame = this.#frames[which]
-    const { saturateAdu } = this.#options
-    return this.#timed('prepare', () => prepare(this.#compute, frame, which === 0 ? { saturateAdu } : {}))
-  }
-
   #register(science: Prepared, reference: Prepared): Registration {
-    const hint = hintFromWcs(...this.#frames)
+    const hint = science.wcs && reference.wcs && hintFromWcs(science.wcs, reference.wcs, science.plane)
     const result = registerStars({
       science: registrationStars(science.stars),
       reference: registrationStars(reference.stars),
@@ -235,75 +169,57 @@ class Work {
       ...(hint && { hint }),
     })
     if (!result.ok) throw new NightjarError('differencing/registration', `cannot align the frames: ${result.reason}`)
-    if (result.registration.matched === 0) this.#warnings.push('no star confirms the alignment by the headers')
-    else if (result.registration.matched < 6) {
-      this.#warnings.push(`aligned with ${result.registration.matched} stars only`)
-    }
     return result.registration
   }
 
-  #coverage(mask: MaskPlane): number {
-    let covered = 0
-    for (let i = 0; i < mask.data.length; i++) if ((mask.data[i]! & MaskFlag.noData) === 0) covered++
-    const share = covered / mask.data.length
+  #coverage({ plane, mask }: Aligned): number {
+    const { missing } = planeFacts(this.#compute, plane, mask)
+    const share = 1 - missing / mask.data.length
+    const percent = (100 * share).toFixed(0)
     if (share < leastCoverage) {
-      const percent = (100 * share).toFixed(0)
       throw new NightjarError('differencing/overlap', `the reference covers only ${percent} % of the science frame`)
     }
-    if (share < 0.6) this.#warnings.push(`the reference covers ${(100 * share).toFixed(0)} % of the science frame`)
+    if (share < thinCoverage) this.#warnings.push(`the reference covers ${percent} % of the science frame`)
     return share
   }
 
-  #smoothUndersampled(science: Prepared, aligned: Aligned): void {
-    if (!(science.fwhmPixels < undersampledFwhm)) return
-    this.#smoothing = smoothingSigma
-    for (const side of [science, aligned]) {
+  /** The sigma by which both frames were smoothed, pixels. */
+  #smoothUndersampled(science: Prepared, aligned: Aligned): number {
+    if (!(science.fwhmPixels < undersampledFwhm)) return 0
+    for (const { plane, mask, rms } of [science, aligned]) {
       using _scratch = this.#compute.scope()
-      const wide = smoothed(this.#compute, side.plane, smoothingSigma)
-      side.plane.data.set(wide.data)
-      const { rms } = measureBackground(this.#compute, side.plane, side.mask, { meshPixels: meshFor(side.plane) })
-      paintMesh(this.#compute, rms, side.rms)
+      plane.data.set(smoothed(this.#compute, plane, smoothingSigma).data)
+      rms.data.set(measureBackground(this.#compute, plane, mask, { meshPixels: meshFor(plane) }).rms.data)
     }
-    this.#warnings.push(
-      `stars are undersampled (FWHM ${science.fwhmPixels.toFixed(1)} px): both frames were smoothed by ${smoothingSigma} px`,
-    )
+    const width = science.fwhmPixels.toFixed(1)
+    this.#warnings.push(`stars are undersampled (FWHM ${width} px): both frames were smoothed by ${smoothingSigma} px`)
+    return smoothingSigma
   }
 
   #sides(science: Prepared, aligned: Aligned): Sides {
-    const widths = [science.fwhmPixels, this.#referenceFwhm(aligned)].filter(Number.isFinite)
-    const radius = psfRadius(Math.max(3, ...widths, 0))
-    const scienceStars = photometricStars(science.stars)
     const referenceStars = photometricStars(aligned.stars)
-    const rmsN = this.#typicalRms(science.rms, science.rmsAdu)
-    const rmsR = this.#typicalRms(aligned.rms, aligned.rmsAdu)
-    const psfN = measurePsf({ plane: science.plane, mask: science.mask, stars: scienceStars, rmsAdu: rmsN, radius })
-    const psfR = measurePsf({ plane: aligned.plane, mask: aligned.mask, stars: referenceStars, rmsAdu: rmsR, radius })
-    const sideN = { plane: science.plane, mask: science.mask, psf: psfN, rmsAdu: rmsN }
-    const sideR = { plane: aligned.plane, mask: aligned.mask, psf: psfR, rmsAdu: rmsR }
-    const given = this.#options.gainElectronsPerAdu ?? gainFromHeader(this.#frames[0].header)
-    const gainScience: GainEstimate = given
-      ? { electronsPerAdu: given, from: this.#options.gainElectronsPerAdu ? 'option' : 'header' }
-      : estimateGain(sideN, science.levelAdu, scienceStars)
-    const known = gainFromHeader(this.#frames[1].header)
-    const gainReference: GainEstimate = known
-      ? { electronsPerAdu: known, from: 'header' }
-      : estimateGain(sideR, aligned.levelAdu, referenceStars)
-    return {
-      science: { ...sideN, gainElectronsPerAdu: gainScience.electronsPerAdu },
-      reference: { ...sideR, gainElectronsPerAdu: gainReference.electronsPerAdu },
-      gainScience,
-      gainReference,
-      stars: scienceStars,
-    }
+    const stars = photometricStars(science.stars)
+    const widths = [science.fwhmPixels, stellarFwhm(referenceStars)].filter(Number.isFinite)
+    const radius = psfRadius(Math.max(3, ...widths))
+    const one = this.#side(science, stars, radius, this.#options.gainElectronsPerAdu)
+    const other = this.#side(aligned, referenceStars, radius, undefined)
+    return { science: one.side, reference: other.side, gainScience: one.gain, gainReference: other.gain, stars }
   }
 
-  #referenceFwhm(aligned: Aligned): number {
-    return stellarFwhm(photometricStars(aligned.stars))
-  }
-
-  #typicalRms(rms: Plane, fallback: number): number {
-    const { median } = pixelMad(rms.data, () => true, 4000)
-    return median > 0 ? median : fallback
+  #side(
+    { plane, mask, rms, rmsAdu: fallback, levelAdu, gainElectronsPerAdu: known }: Aligned,
+    stars: readonly PsfStar[],
+    radius: number,
+    given: number | undefined,
+  ): { side: Side; gain: GainEstimate } {
+    const rmsAdu = middleOf(rms.data) || fallback
+    const psf = measurePsf({ plane, mask, stars, rmsAdu, radius })
+    const side = { plane, mask, psf, rmsAdu }
+    const electronsPerAdu = given ?? known
+    const gain: GainEstimate = electronsPerAdu
+      ? { electronsPerAdu, from: given ? 'option' : 'header' }
+      : estimateGain(side, levelAdu, stars)
+    return { side: { ...side, gainElectronsPerAdu: gain.electronsPerAdu }, gain }
   }
 
   #compare(sides: Sides, stars: readonly PsfStar[]): StarComparison {
@@ -319,17 +235,20 @@ class Work {
     return { ratio: safe, ratioError: safe, stars: 0, offset: [0, 0], scatter: [0.3, 0.3] }
   }
 
-  #copy(plane: Plane): Plane {
-    const copy = this.#compute.float32(plane.width, plane.height)
-    copy.data.set(plane.data)
-    return copy
-  }
-
-  #repair(science: Prepared, aligned: Aligned, sides: Sides): void {
+  /** Fills what would ring through the Fourier transform; the result puts the pixels back as they were taken. */
+  #repair(science: Prepared, aligned: Aligned, sides: Sides, mask: MaskPlane): () => void {
     const blobs = saturatedBlobs(science.mask, aligned.mask)
+    const pixels = blobs.flatMap((blob) => blob.pixels)
+    const taken = [science.plane, aligned.plane].map(({ data }) => pixels.map((at) => data[at]!))
     replaceSaturated(science.plane, science.mask, blobs, sides.science.psf, sides.science.rmsAdu)
     replaceSaturated(aligned.plane, aligned.mask, blobs, sides.reference.psf, sides.reference.rmsAdu)
-    dropMissing(science.plane, aligned.plane, science.mask, aligned.mask)
+    clearMissing(this.#compute, science.plane, aligned.plane, mask)
+    return () => {
+      pixels.forEach((at, k) => {
+        science.plane.data[at] = taken[0]![k]!
+        aligned.plane.data[at] = taken[1]![k]!
+      })
+    }
   }
 
   #subtract(science: Prepared, aligned: Aligned, sides: Sides, comparison: StarComparison): ZogyResult {
@@ -338,8 +257,8 @@ class Work {
     return subtract(this.#compute, {
       science: science.plane,
       reference: aligned.plane,
-      scienceRms: this.#noiseMesh(science.rms),
-      referenceRms: this.#noiseMesh(aligned.rms),
+      scienceRms: science.rms,
+      referenceRms: aligned.rms,
       scienceGain: sides.gainScience.electronsPerAdu,
       referenceGain: sides.gainReference.electronsPerAdu,
       sciencePsf: (x, y) => sides.science.psf.stampAt(x, y),
@@ -354,92 +273,44 @@ class Work {
     })
   }
 
-  #noiseMesh(rms: Plane): Mesh {
-    const cellPixels = 32
-    const [columns, rows] = [Math.ceil(rms.width / cellPixels), Math.ceil(rms.height / cellPixels)]
-    const values = Array.from({ length: columns * rows }, (_, k) => {
-      const x = Math.min(rms.width - 1, ((k % columns) + 0.5) * cellPixels)
-      const y = Math.min(rms.height - 1, (Math.floor(k / columns) + 0.5) * cellPixels)
-      return rms.data[y * rms.width + x]!
-    })
-    return createMesh(this.#compute, { cellPixels, columns, rows }, values)
-  }
-
-  #unite(one: MaskPlane, other: MaskPlane): MaskPlane {
-    const mask = this.#compute.uint16(one.width, one.height)
-    for (let i = 0; i < mask.data.length; i++) mask.data[i] = one.data[i]! | other.data[i]!
-    return mask
-  }
-
   /** Median and MAD of S_corr over good pixels; divides by the MAD when it is off by more than 3 %. */
-  #rescale(zogy: ZogyResult, mask: MaskPlane): Scale {
-    const { median, mad } = medianAndMad(this.#compute, zogy.scorr, { mask })
+  #rescale({ scorr, difference }: ZogyResult, mask: MaskPlane): Scale {
+    const { median, mad } = medianAndMad(this.#compute, scorr, { mask })
     const sigma = mad * sigmaPerMad
     if (!(sigma > 0)) {
       throw new NightjarError('differencing/empty', 'no pixel is good in both frames: check their masks and saturation')
     }
     const divisor = Math.abs(sigma - 1) > 0.03 ? sigma : 1
-    for (let i = 0; i < mask.data.length; i++) {
-      zogy.scorr.data[i]! /= divisor
-      if ((mask.data[i]! & MaskFlag.noData) === 0) continue
-      zogy.scorr.data[i] = 0
-      zogy.difference.data[i] = 0
-    }
+    clearMissing(this.#compute, scorr, difference, mask, 1 / divisor)
     return { median, mad: sigma, divisor }
   }
 
-  #judge(science: Prepared, aligned: Aligned, sides: Sides, comparison: StarComparison, scale: Scale): void {
-    for (const [name, psf] of [
-      ['science', sides.science.psf],
-      ['reference', sides.reference.psf],
-    ] as const) {
-      if (psf.kind === 'moffat') {
-        this.#warnings.push(`only ${psf.stars} stars for the PSF of the ${name} frame: a Moffat profile is used`)
-      }
-    }
-    if (comparison.stars > 0 && comparison.stars < 5) {
-      this.#warnings.push(`the flux ratio comes from ${comparison.stars} stars`)
-    }
-    if (scale.mad < 0.9 || scale.mad > 1.15) {
-      this.#warnings.push(`the noise model is off: S_corr has a MAD of ${scale.mad.toFixed(2)} and was divided by it`)
-    }
-    const brightest = Math.max(science.stars.length, aligned.stars.length)
-    if (brightest === 0) this.#warnings.push('neither frame shows a star')
-    for (const [name, gain] of [
-      ['science', sides.gainScience],
-      ['reference', sides.gainReference],
-    ] as const) {
-      if (gain.from === 'none') this.#warnings.push(`the gain of the ${name} frame is unknown: give EGAIN or --gain`)
-    }
+  #candidates(
+    zogy: ZogyResult,
+    science: Prepared,
+    aligned: Aligned,
+    sides: Sides,
+    { ratio }: StarComparison,
+  ): CandidateList {
+    const { psf } = sides.science
+    return findCandidates({
+      zogy,
+      science: science.plane,
+      reference: aligned.plane,
+      scienceMask: science.mask,
+      referenceMask: aligned.mask,
+      sciencePsfAt: (x, y) => psf.splineAt(x, y),
+      fwhmPixels: psf.fwhmPixels,
+      fluxRatio: ratio,
+      scienceRmsAdu: science.rmsAdu,
+      stars: aligned.stars.map((star) => ({ x: star.x, y: star.y, fluxAdu: star.fluxAdu / ratio })),
+      loud: loudPixels(this.#compute, zogy.scorr, this.#options.threshold ?? 5),
+      edgePixels: Math.ceil(Math.max(4, 1.5 * psf.fwhmPixels)),
+      maximum: this.#options.maximumCandidates ?? 500,
+    })
   }
 }
 
-interface Sides {
-  readonly science: Side
-  readonly reference: Side
-  readonly gainScience: GainEstimate
-  readonly gainReference: GainEstimate
-  readonly stars: readonly PsfStar[]
-}
-
-interface Scale {
-  readonly median: number
-  readonly mad: number
-  readonly divisor: number
-}
-
-function describePsf(psf: PsfModel): string {
-  return `${psf.kind}, degree ${psf.degree}, ${psf.stars} stars`
-}
-
-function refuseEmpty({ science, mask }: Frame, name: string): void {
-  let first: number | undefined
-  for (let i = 0; i < science.data.length; i++) {
-    const value = science.data[i]!
-    if ((mask.data[i]! & MaskFlag.noData) !== 0 || !Number.isFinite(value)) continue
-    if (first === undefined) first = value
-    else if (value !== first) return
-  }
-  const what = first === undefined ? 'has no pixel with a value' : `holds nothing but the value ${first}`
-  throw new NightjarError('differencing/empty', `the ${name} frame ${what}`)
+function middleOf(values: Float32Array): number {
+  return values.toSorted()[values.length >> 1] ?? 0
 }

@@ -1,11 +1,14 @@
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import { convolveSeparable, gaussianTaps } from '../frames/convolve.ts'
 import type { Frame } from '../frames/frame.ts'
-import { paintMesh, subtractSpline } from '../frames/mesh.ts'
+import { type Mesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { loudPixels, type PlaneFacts, planeFacts } from '../frames/planes.ts'
-import { measureBackground } from '../preprocessing/background.ts'
+import { type Wcs, wcsFromHeader } from '../frames/wcs.ts'
+import { type Background, measureBackground } from '../preprocessing/background.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
+import { gainFromHeader } from './gain.ts'
 import { stellarFwhm } from './starWidth.ts'
 import { replaceSpoilt } from './warp.ts'
 
@@ -14,19 +17,30 @@ export interface Prepared {
   /** ADU above the sky. */
   readonly plane: Plane
   readonly mask: MaskPlane
-  readonly rms: Plane
+  readonly rms: Mesh
   readonly rmsAdu: number
   readonly levelAdu: number
   readonly stars: readonly Star[]
   /** Of the stars, not the galaxies; NaN without any. */
   readonly fwhmPixels: number
-  /** Where pixels were taken as saturated, when the frame itself did not say. */
-  readonly saturateAdu: number | undefined
+  /** As the header says. */
+  readonly gainElectronsPerAdu: number | undefined
+  readonly wcs: Wcs | undefined
+}
+
+/** What preprocessing has already measured in a frame. */
+export interface Measured {
+  readonly background: Background
+  readonly stars: readonly Star[]
 }
 
 export interface PrepareOptions {
   /** Pixels at or above are saturated. */
   readonly saturateAdu?: number | undefined
+  /** Else the frame is measured. */
+  readonly measured?: Measured | undefined
+  /** In errors; "science" or "reference". */
+  readonly name?: string
 }
 
 /** Side of a background cell: 64 px, less where the frame is too small for three of them. */
@@ -34,10 +48,11 @@ export function meshFor({ width, height }: { readonly width: number; readonly he
   return Math.max(16, Math.min(64, Math.floor(Math.min(width, height) / 3)))
 }
 
-/** Allocates its planes from `compute`. */
+/** Allocates its planes from `compute`. Throws `differencing/empty` when the frame holds nothing but one value. */
 export function prepare(compute: Compute, frame: Frame, options: PrepareOptions = {}): Prepared {
   const { width, height } = frame
   const facts = planeFacts(compute, frame.science, frame.mask)
+  refuseEmpty(facts, options.name ?? 'given')
   const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
   const mask = compute.view(Uint16Array, compute.allocate(width * height * 2), width, height)
   mask.data.set(frame.mask.data)
@@ -45,23 +60,32 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
   if (saturateAdu !== undefined) {
     compute.rows('maskValues', height, [frame.science.pointer, mask.pointer, width, saturateAdu])
   }
-  const background = measureBackground(compute, frame.science, mask, { meshPixels: meshFor(frame) })
-  const rms = compute.float32(width, height)
+  const { background, stars } = options.measured ?? measure(compute, frame, mask)
   limitDepth(background.rms.data, facts.greatest)
-  paintMesh(compute, background.rms, rms)
-  const stars = measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 })
   subtractSpline(compute, background.level, frame.science, plane)
   replaceSpoilt(plane, mask)
   return {
     plane,
     mask,
-    rms,
+    rms: background.rms,
     rmsAdu: Math.max(background.globalRmsAdu, background.rms.data[0]! * 1e-3),
     levelAdu: background.globalLevelAdu,
     stars,
     fwhmPixels: stellarFwhm(stars.filter((star) => star.flags === 0 && star.snr > 15)),
-    saturateAdu,
+    gainElectronsPerAdu: gainFromHeader(frame.header),
+    wcs: wcsFromHeader(frame.header),
   }
+}
+
+function measure(compute: Compute, frame: Frame, mask: MaskPlane): Measured {
+  const background = measureBackground(compute, frame.science, mask, { meshPixels: meshFor(frame) })
+  return { background, stars: measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 }) }
+}
+
+function refuseEmpty({ least, greatest }: PlaneFacts, name: string): void {
+  if (least < greatest) return
+  const what = least === greatest ? `holds nothing but the value ${least}` : 'has no pixel with a value'
+  throw new NightjarError('differencing/empty', `the ${name} frame ${what}`)
 }
 
 /** A simulated frame may have no noise at all; a hundred-thousandth of its highest pixel keeps the arithmetic sound. */

@@ -6,6 +6,7 @@ import { readFrame } from '../frames/fits/read.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { wcsFromHeader } from '../frames/wcs.ts'
 import type { Star } from '../preprocessing/stars.ts'
 import { hintFromWcs } from './align.ts'
 import { gainFromHeader } from './gain.ts'
@@ -83,7 +84,8 @@ function survey(compute: Compute, path: string): Survey {
 
 /** The frame on the best one's grid with its flux scale, or why not. Keeps two planes. */
 function align(compute: Compute, one: Survey, best: Survey): Layer | string {
-  const hint = hintFromWcs(best.frame as Frame, one.frame as Frame)
+  const [from, to] = [wcsFromHeader(best.frame.header), wcsFromHeader(one.frame.header)]
+  const hint = from && to && hintFromWcs(from, to, best.frame)
   const result = registerStars({
     science: registrationStars(best.stars),
     reference: registrationStars(one.stars),

@@ -37,6 +37,12 @@ export function uniteMasks(compute: Compute, one: MaskPlane, other: MaskPlane): 
   return out
 }
 
+/** Sets both planes to 0 where the mask says `noData`, and multiplies `one` by `factor`. */
+export function clearMissing(compute: Compute, one: Plane, other: Plane, mask: MaskPlane, factor = 1): void {
+  const { width, height, pointer } = mask
+  compute.rows('clearPair', height, [one.pointer, other.pointer, pointer, width, factor, MaskFlag.noData])
+}
+
 /** Indices, in order, of the pixels whose magnitude reaches `threshold`. */
 export function loudPixels(compute: Compute, plane: Plane, threshold: number): Int32Array {
   using _scratch = compute.scope()

@@ -91,11 +91,11 @@ export interface Kernels {
     out: number,
   ): void
   uniteMasks(rowFrom: number, rowTo: number, one: number, other: number, out: number, width: number): void
-  finishScore(
+  clearPair(
     rowFrom: number,
     rowTo: number,
-    scorr: number,
-    difference: number,
+    one: number,
+    other: number,
     mask: number,
     width: number,
     factor: number,

@@ -70,12 +70,12 @@ export function uniteMasks(rowFrom: i32, rowTo: i32, one: usize, other: usize, o
   for (; i < to; i += 2) store<u16>(out + i, load<u16>(one + i) | load<u16>(other + i))
 }
 
-/** Multiplies `scorr` by `factor`, and sets it and `difference` to 0 where the mask has any bit of `missing`. */
-export function finishScore(
+/** Multiplies `one` by `factor`, and sets `one` and `other` to 0 where the mask has any bit of `missing`. */
+export function clearPair(
   rowFrom: i32,
   rowTo: i32,
-  scorr: usize,
-  difference: usize,
+  one: usize,
+  other: usize,
   mask: usize,
   width: i32,
   factor: f32,
@@ -88,22 +88,22 @@ export function finishScore(
   for (; i + 8 <= to; i += 8) {
     const at = <usize>i << 2
     if (factor != 1) {
-      v128.store(scorr + at, f32x4.mul(v128.load(scorr + at), by))
-      v128.store(scorr + at, f32x4.mul(v128.load(scorr + at, 16), by), 16)
+      v128.store(one + at, f32x4.mul(v128.load(one + at), by))
+      v128.store(one + at, f32x4.mul(v128.load(one + at, 16), by), 16)
     }
     if (!v128.any_true(v128.and(v128.load(mask + (<usize>i << 1)), wanted))) continue
-    for (let j = i; j < i + 8; j++) dropMissingPixel(scorr, difference, mask, j, missing)
+    for (let j = i; j < i + 8; j++) clearPixel(one, other, mask, j, missing)
   }
   for (; i < to; i++) {
-    store<f32>(scorr + (<usize>i << 2), load<f32>(scorr + (<usize>i << 2)) * factor)
-    dropMissingPixel(scorr, difference, mask, i, missing)
+    store<f32>(one + (<usize>i << 2), load<f32>(one + (<usize>i << 2)) * factor)
+    clearPixel(one, other, mask, i, missing)
   }
 }
 
-function dropMissingPixel(scorr: usize, difference: usize, mask: usize, i: i32, missing: i32): void {
+function clearPixel(one: usize, other: usize, mask: usize, i: i32, missing: i32): void {
   if (((<i32>load<u16>(mask + (<usize>i << 1))) & missing) == 0) return
-  store<f32>(scorr + (<usize>i << 2), 0)
-  store<f32>(difference + (<usize>i << 2), 0)
+  store<f32>(one + (<usize>i << 2), 0)
+  store<f32>(other + (<usize>i << 2), 0)
 }
 
 /** Per row, how many pixels reach `threshold` in magnitude (one int32). */
