@@ -292,47 +292,54 @@ export interface Kernels {
     bins: number,
     binBytes: number,
   ): void
-  medianLine(
+  // L.A.Cosmic: see preprocessing/cosmicRays.ts.
+  cosmicPrepare(
     rowFrom: number,
     rowTo: number,
-    source: number,
-    out: number,
-    width: number,
-    height: number,
-    size: number,
-    alongY: number,
-    scratch: number,
-    scratchBytes: number,
-  ): void
-  cosmicLaplacian(
-    rowFrom: number,
-    rowTo: number,
-    image: number,
-    median5: number,
-    variance: number,
-    laplacian: number,
-    score: number,
-    width: number,
-    height: number,
-    perElectron: number,
-    readVariance: number,
-  ): void
-  cosmicCandidates(
-    rowFrom: number,
-    rowTo: number,
-    score: number,
-    scoreMedian: number,
-    laplacian: number,
-    median3: number,
-    median37: number,
+    science: number,
     mask: number,
-    guard: number,
+    bits: number,
     out: number,
     width: number,
+    height: number,
+    margin: number,
+  ): void
+  cosmicSure(
+    rowFrom: number,
+    rowTo: number,
+    settings: number,
+    science: number,
+    mask: number,
+    near: number,
+    found: number,
+    words: number,
     limit: number,
-    lowLimit: number,
+    core: number,
     contrast: number,
-    leastFine: number,
+    margin: number,
+  ): void
+  cosmicGrow(
+    rowFrom: number,
+    rowTo: number,
+    settings: number,
+    science: number,
+    mask: number,
+    found: number,
+    grown: number,
+    words: number,
+    limit: number,
+  ): void
+  cosmicCollect(rowFrom: number, rowTo: number, fresh: number, all: number, words: number, counts: number): void
+  cosmicFill(rowFrom: number, rowTo: number, settings: number, fresh: number, all: number, words: number): void
+  cosmicMark(
+    rowFrom: number,
+    rowTo: number,
+    mask: number,
+    out: number,
+    width: number,
+    found: number,
+    words: number,
+    bit: number,
   ): void
 
   fftRows(
