@@ -69,9 +69,10 @@ function positive(name: string, text: string): number {
 type Row = Record<string, number | string>
 
 function rowOf(star: Star, wcs: Wcs | undefined): Row {
-  const { flags, ...numbers } = star
+  const { flags, kronFluxAdu, ...numbers } = star
   const rounded = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, round(value)]))
-  return { ...rounded, ...(wcs && placeOf(wcs, star)), flags: flagNames(flags) }
+  const kron = kronFluxAdu === undefined ? '' : round(kronFluxAdu)
+  return { ...rounded, kronFluxAdu: kron, ...(wcs && placeOf(wcs, star)), flags: flagNames(flags) }
 }
 
 function placeOf(wcs: Wcs, star: Star): Row {

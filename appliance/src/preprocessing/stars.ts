@@ -1,9 +1,8 @@
 import type { Compute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
-import { paintMesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import type { Background } from './background.ts'
-import { findSegments, type Segment } from './segments.ts'
+import { findSegments, type Segment, type Segments, unusable } from './segments.ts'
 
 /**
  * Stars: a matched filter over the background-subtracted frame finds them, connected regions are parted at their saddles,
@@ -16,6 +15,8 @@ export interface Star {
   /** In a circle of 1.7 × the frame's median FWHM, background subtracted. */
   readonly fluxAdu: number
   readonly fluxErrorAdu: number
+  /** In the ellipse of 2.5 Kron radii (SExtractor's AUTO); of the brightest stars only. */
+  readonly kronFluxAdu?: number | undefined
   /** Highest pixel above the background. */
   readonly peakAdu: number
   /** Full width at half maximum: from the star's moments and the shape of this frame's star cores; mean of both axes. */
@@ -55,7 +56,7 @@ export const StarFlag = {
 export interface StarOptions {
   /** In standard deviations of the matched filter's noise; 5. */
   readonly thresholdSigma?: number
-  /** Keep only this many, brightest first; 20000. */
+  /** Keep only this many, brightest first; 25000. */
   readonly max?: number
   /** Electrons per ADU, for the flux error when there is no variance plane. Default: sky noise only. */
   readonly gain?: number
@@ -66,15 +67,26 @@ export interface StarOptions {
 }
 
 const fwhmPerSigma = 2.354820045
-/** Pixels whose value is no measurement. Saturated ones stay: a hole in a bright star would make a ring of stars. */
-const unusable = MaskFlag.noData | MaskFlag.bad | MaskFlag.cosmicRay
-/** f64 numbers of one star in the kernels' table. */
-const tableColumns = 20
+/** Stars kept when the caller does not say: more than photometry, solving and PSFs of any field use. */
+const mostStars = 25_000
+/** The brightest are measured in full; the others have the half-flux radius of their Gaussian and no Kron flux. */
+const mostInFull = 5000
+/** Stars that tell how wide stars are in this frame. */
+const sampled = 200
+/** f64 numbers of one star in the kernels' table, and of the frame's description. */
+const tableColumns = 24
+const frameWords = 16
 const growthCurveBytes = 4096
+/** Of a stamp, from its middle pixel. */
+const mostReach = 60
+/** Two stamps, each with room for a last vector, and the curve of growth. */
+const stampBytes = 2 * ((2 * mostReach + 1) * (2 * mostReach + 4) * 4 + 64) + growthCurveBytes
+/** Bright and faint stars take turns in this many ranks, so that threads share both. */
+const ranks = 64
 
 /**
  * Measures the stars of `science` (ADU) above its `background`; brightest first. Never throws on crowding or saturation:
- * flags say what is wrong with a star.
+ * flags say what is wrong with a star. The `mostInFull` brightest are measured in full.
  */
 export function measureStars(
   compute: Compute,
@@ -83,93 +95,128 @@ export function measureStars(
   background: Background,
   options: StarOptions = {},
 ): Star[] {
-  const { thresholdSigma = 5, max = 20_000, gain, variance, filterFwhmPixels = 2.5 } = options
-  const { width, height } = science
+  const { thresholdSigma = 5, max = mostStars, filterFwhmPixels = 2.5 } = options
   using _scratch = compute.scope()
-  const residual = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
-  const masks = [mask?.pointer ?? 0, unusable]
-  subtractSpline(compute, background.level, science, residual)
-  compute.rows('hideMasked', height, [residual.pointer, ...masks, width])
-  const rms = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
-  paintMesh(compute, background.rms, rms)
-  const labels = compute.int32(width, height)
-  const segments = detect(compute, residual, rms, labels, thresholdSigma, filterFwhmPixels)
-  const chosen = brightest(segments, max)
-  const table = openTable(compute, chosen.length)
+  const segments = findSegments(compute, science, mask, background, { thresholdSigma, filterFwhmPixels })
+  const chosen = brightest(segments.list, max)
+  const frame = describeFrame(compute, science, mask, background, segments, options)
+  const stamps = compute.allocate(stampBytes * compute.threads)
   const seedVariance = (filterFwhmPixels / fwhmPerSigma) ** 2
-  chosen.forEach(([segment, label], row) => {
-    const peakX = segment.peak % width
-    table.set([peakX, (segment.peak - peakX) / width, label, seedVariance, 0, seedVariance], row * tableColumns)
-  })
-  const planes = [table.byteOffset, residual.pointer, labels.pointer]
-  const noise = [rms.pointer, variance?.pointer ?? 0, gain ? 1 / gain : 0]
-  compute.rows('starShapes', chosen.length, [...planes, ...noise, width, height])
-  const fwhm = typicalFwhm(table, chosen) ?? filterFwhmPixels
+  const fwhm = frameFwhm(compute, chosen, frame, stamps, seedVariance) ?? filterFwhmPixels
+  const table = openTable(compute, chosen, fwhm, seedVariance)
   const radius = Math.min(40, Math.max(2.5, 1.7 * fwhm))
-  const bins = compute.allocate(growthCurveBytes * compute.threads)
-  const aperture = [radius, width, height, bins, growthCurveBytes]
-  compute.rows('starApertures', chosen.length, [...planes, mask?.pointer ?? 0, ...noise, ...aperture])
+  const rows = ranks * Math.ceil(chosen.length / ranks)
+  const work = [radius, mostInFull, ranks, chosen.length, stamps, stampBytes, growthCurveBytes]
+  compute.rows('measureStarRows', rows, [table.byteOffset, frame, ...work])
   const core = coreRatio(table, chosen)
-  const stars = chosen.map(([segment], row) => starOf(table, row, segment, fwhm, core))
-  return stars.filter((star) => star.fluxAdu > 0).sort((a, b) => b.fluxAdu - a.fluxAdu)
+  const bright = chosen.map((_, row) => row).filter((row) => table[row * tableColumns + apertureColumn.flux]! > 0)
+  const order = descending(bright.length, (k) => table[bright[k]! * tableColumns + apertureColumn.flux]!)
+  return order.map((k) => starOf(table, bright[k]!, chosen[bright[k]!]!, fwhm, core))
 }
 
-/** Half of a symmetric Gaussian line whose squares sum to 1: the matched filter's noise is then that of one pixel. */
-function matchedTaps(fwhmPixels: number): Float32Array {
-  const sigma = fwhmPixels / fwhmPerSigma
-  const radius = Math.min(15, Math.ceil(2.5 * sigma))
-  const half = Array.from({ length: radius + 1 }, (_, k) => Math.exp((-0.5 * k * k) / (sigma * sigma)))
-  const squares = half.reduce((sum, tap, k) => sum + (k === 0 ? 1 : 2) * tap * tap, 0)
-  return Float32Array.from(half, (tap) => tap / Math.sqrt(squares))
-}
-
-function detect(
+/** What `drawStamp` of the kernels reads, in its order. */
+function describeFrame(
   compute: Compute,
-  residual: Plane,
-  rms: Plane,
-  labels: Plane<Int32Array>,
-  thresholdSigma: number,
-  fwhmPixels: number,
-): Segment[] {
+  { pointer, width, height }: Plane,
+  mask: MaskPlane | undefined,
+  { level, rms }: Background,
+  segments: Segments,
+  { variance, gain }: StarOptions,
+): number {
+  const words = compute.allocate(frameWords * 8)
+  const pixels = [pointer, mask?.pointer ?? 0, unusable, width, height]
+  const sky = [level.spline, rms.pointer, rms.columns, rms.rows, rms.cellPixels]
+  const found = [segments.table, segments.runs, segments.parents, segments.names]
+  const noise = [variance?.pointer ?? 0, gain ? 1 / gain : 0]
+  new Float64Array(compute.memory.buffer, words, frameWords).set([...pixels, ...sky, ...found, ...noise])
+  return words
+}
+
+/** The `max` segments with the highest peaks. */
+function brightest(segments: readonly Segment[], max: number): Segment[] {
+  const order = descending(segments.length, (i) => segments[i]!.peakScore)
+  return Array.from({ length: Math.min(max, order.length) }, (_, k) => segments[order[k]!]!)
+}
+
+/** Indices by falling value (as f32, positive); of equal ones the last first. */
+function descending(count: number, at: (index: number) => number): number[] {
+  const places = 2 ** 21
+  const bits = new Int32Array(1)
+  const value = new Float32Array(bits.buffer)
+  // Bits of a positive f32 sort as its value; with the index below them a double holds both. Native sorting is fast.
+  const keys = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    value[0] = at(i)
+    keys[i] = bits[0]! * places + i
+  }
+  keys.sort()
+  return Array.from({ length: count }, (_, k) => keys[count - 1 - k]! % places)
+}
+
+/** The table with one row for each star. */
+function openTable(compute: Compute, stars: readonly Segment[], fwhm: number, seedVariance: number): Float64Array {
+  const pointer = compute.allocate(Math.max(1, stars.length) * tableColumns * 8)
+  const table = new Float64Array(compute.memory.buffer, pointer, stars.length * tableColumns).fill(0)
+  stars.forEach(({ x, y, hill, areaPixels }, row) => {
+    const at = row * tableColumns
+    const reach = Math.max(8, 3 * fwhm + 3, 1.2 * Math.sqrt(areaPixels / Math.PI) + 4)
+    table[at + column.x] = x
+    table[at + column.y] = y
+    table[at + column.hill] = hill
+    table[at + column.xx] = table[at + column.yy] = seedVariance
+    table[at + column.reach] = Math.min(mostReach, Math.ceil(reach))
+  })
+  return table
+}
+
+/** Median FWHM of the brightest unblended stars, which are measured for this alone; undefined without any. */
+function frameFwhm(
+  compute: Compute,
+  chosen: readonly Segment[],
+  frame: number,
+  stamps: number,
+  seedVariance: number,
+): number | undefined {
   using _scratch = compute.scope()
-  const { width, height } = residual
-  const score = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
-  const half = matchedTaps(fwhmPixels)
-  const taps = compute.float32(half.length, 1)
-  taps.data.set(half)
-  const lineBytes = Math.ceil((width * 4 + 512) / 64) * 64
-  const lines = compute.allocate(lineBytes * compute.threads)
-  const filter = [taps.pointer, half.length - 1, score.pointer, width, height, lines, lineBytes]
-  compute.rows('matchedFilter', height, [residual.pointer, rms.pointer, ...filter])
-  return findSegments(score, thresholdSigma, labels)
-}
-
-/** The `max` segments with the highest peaks, each with its label. */
-function brightest(segments: readonly Segment[], max: number): (readonly [Segment, number])[] {
-  const all = segments.map((segment, index) => [segment, index + 1] as const)
-  return all.sort((a, b) => b[0].peakScore - a[0].peakScore || a[1] - b[1]).slice(0, max)
-}
-
-function openTable(compute: Compute, stars: number): Float64Array {
-  const pointer = compute.allocate(Math.max(1, stars) * tableColumns * 8)
-  return new Float64Array(compute.memory.buffer, pointer, stars * tableColumns).fill(0)
+  const sample = chosen.filter((segment) => !segment.blended && segment.areaPixels >= 5).slice(0, 2 * sampled)
+  const table = openTable(compute, sample, 5, seedVariance)
+  compute.rows('starShapes', sample.length, [table.byteOffset, frame, stamps, stampBytes])
+  return typicalFwhm(table, sample)
 }
 
 /** Column numbers of the kernels' table. */
-const column = { x: 0, y: 1, xx: 3, xy: 4, yy: 5, failed: 6, weighted: 7, weightedVariance: 8 } as const
-const apertureColumn = { flux: 9, variance: 10, peak: 11, halfRadius: 12, bits: 13, missing: 14, core: 15 } as const
+const column = {
+  x: 0,
+  y: 1,
+  hill: 2,
+  xx: 3,
+  xy: 4,
+  yy: 5,
+  failed: 6,
+  weighted: 7,
+  weightedVariance: 8,
+  reach: 18,
+} as const
+const apertureColumn = {
+  flux: 9,
+  variance: 10,
+  peak: 11,
+  halfRadius: 12,
+  bits: 13,
+  missing: 14,
+  core: 15,
+  kronFlux: 16,
+} as const
 
 function fwhmOf(table: Float64Array, row: number): number {
   const at = row * tableColumns
   return fwhmPerSigma * Math.sqrt((table[at + column.xx]! + table[at + column.yy]!) / 2)
 }
 
-/** Median FWHM of up to 200 bright, settled, unblended stars that are no single pixels; undefined without any. */
-function typicalFwhm(table: Float64Array, chosen: readonly (readonly [Segment, number])[]): number | undefined {
+function typicalFwhm(table: Float64Array, chosen: readonly Segment[]): number | undefined {
   const widths: number[] = []
-  for (let row = 0; row < chosen.length && widths.length < 200; row++) {
-    const segment = chosen[row]![0]
-    if (table[row * tableColumns + column.failed] !== 0 || segment.blended || segment.areaPixels < 5) continue
+  for (let row = 0; row < chosen.length && widths.length < sampled; row++) {
+    if (table[row * tableColumns + column.failed] !== 0) continue
     const fwhm = fwhmOf(table, row)
     if (fwhm > narrowest) widths.push(fwhm)
   }
@@ -180,14 +227,14 @@ function typicalFwhm(table: Float64Array, chosen: readonly (readonly [Segment, n
  * How wide star cores are beside the Gaussians of their moments, which the wings of real stars widen: the median of strong
  * stars; 1 with fewer than five.
  */
-function coreRatio(table: Float64Array, chosen: readonly (readonly [Segment, number])[]): number {
+function coreRatio(table: Float64Array, chosen: readonly Segment[]): number {
   const ratios: number[] = []
-  for (let row = 0; row < chosen.length && ratios.length < 200; row++) {
+  for (let row = 0; row < chosen.length && ratios.length < sampled; row++) {
     const at = row * tableColumns
     const signal = table[at + column.weighted]! / Math.sqrt(table[at + column.weightedVariance]!)
     const saturated = table[at + apertureColumn.bits]! & (MaskFlag.saturated | MaskFlag.bloom)
     const ratio = table[at + apertureColumn.core]!
-    if (table[at + column.failed] !== 0 || chosen[row]![0].blended || saturated !== 0 || !(signal > 30)) continue
+    if (table[at + column.failed] !== 0 || chosen[row]!.blended || saturated !== 0 || !(signal > 30)) continue
     if (fwhmOf(table, row) > narrowest && ratio > 0.5 && ratio < 1.5) ratios.push(ratio)
   }
   return ratios.length < 5 ? 1 : ratios.sort((a, b) => a - b)[ratios.length >> 1]!
@@ -200,7 +247,7 @@ function starOf(table: Float64Array, row: number, segment: Segment, frameFwhm: n
   const at = row * tableColumns
   const [xx, xy, yy] = [table[at + column.xx]!, table[at + column.xy]!, table[at + column.yy]!]
   const mean = (xx + yy) / 2
-  const half = Math.hypot((xx - yy) / 2, xy)
+  const half = Math.sqrt(((xx - yy) / 2) ** 2 + xy * xy)
   const momentFwhm = fwhmPerSigma * Math.sqrt(mean)
   const ellipticity = 1 - Math.sqrt(Math.max(0, mean - half) / (mean + half))
   return {
@@ -208,6 +255,7 @@ function starOf(table: Float64Array, row: number, segment: Segment, frameFwhm: n
     y: table[at + column.y]!,
     fluxAdu: table[at + apertureColumn.flux]!,
     fluxErrorAdu: Math.sqrt(table[at + apertureColumn.variance]!),
+    kronFluxAdu: row < mostInFull ? table[at + apertureColumn.kronFlux] : undefined,
     peakAdu: table[at + apertureColumn.peak]!,
     fwhmPixels: coreRatio * momentFwhm,
     hfrPixels: table[at + apertureColumn.halfRadius]!,

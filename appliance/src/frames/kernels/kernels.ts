@@ -250,47 +250,66 @@ export interface Kernels {
     out: number,
     width: number,
   ): void
-  hideMasked(rowFrom: number, rowTo: number, plane: number, mask: number, bits: number, width: number): void
-  matchedFilter(
+  detectRows(
     rowFrom: number,
     rowTo: number,
-    residual: number,
+    science: number,
+    mask: number,
+    bits: number,
+    width: number,
+    height: number,
+    spline: number,
     rms: number,
+    columns: number,
+    meshRows: number,
+    cellPixels: number,
     taps: number,
     radius: number,
-    out: number,
-    width: number,
-    height: number,
-    lines: number,
-    lineBytes: number,
+    threshold: number,
+    table: number,
+    runs: number,
+    runsPerRow: number,
+    scores: number,
+    parents: number,
+    status: number,
+    scratch: number,
+    scratchBytes: number,
   ): void
-  starShapes(
+  linkRows(rowFrom: number, rowTo: number, table: number, runs: number, parents: number, height: number): void
+  nameHills(
+    rowFrom: number,
+    rowTo: number,
+    table: number,
+    runs: number,
+    scores: number,
+    parents: number,
+    hills: number,
+  ): void
+  climbRows(rowFrom: number, rowTo: number, table: number, runs: number, parents: number, hills: number): void
+  saddleRows(
+    rowFrom: number,
+    rowTo: number,
+    table: number,
+    runs: number,
+    scores: number,
+    parents: number,
+    height: number,
+    links: number,
+    capacity: number,
+  ): void
+  starShapes(starFrom: number, starTo: number, table: number, frame: number, stamps: number, stampBytes: number): void
+  measureStarRows(
     starFrom: number,
     starTo: number,
     table: number,
-    residual: number,
-    labels: number,
-    rms: number,
-    variance: number,
-    perFlux: number,
-    width: number,
-    height: number,
-  ): void
-  starApertures(
-    starFrom: number,
-    starTo: number,
-    table: number,
-    residual: number,
-    labels: number,
-    mask: number,
-    rms: number,
-    variance: number,
-    perFlux: number,
+    frame: number,
     radius: number,
-    width: number,
-    height: number,
-    bins: number,
-    binBytes: number,
+    fullStars: number,
+    step: number,
+    count: number,
+    stamps: number,
+    stampBytes: number,
+    curveBytes: number,
   ): void
   // L.A.Cosmic: see preprocessing/cosmicRays.ts.
   cosmicPrepare(
