@@ -205,7 +205,8 @@ versions = f"astropy {astropy.__version__}, numpy {np.__version__}, scipy {scipy
 write("reference.json", {
     "source": f"scripts/reference/fits.py: {versions}",
     "files": small_files(), "header": header_file(),
-    "fourier": [fourier(w, h) for w, h in ((8, 8), (16, 40), (40, 72), (64, 48), (120, 200), (240, 216), (256, 128))],
+    "fourier": [fourier(w, h) for w, h in ((8, 8), (16, 40), (40, 72), (64, 48), (120, 200), (240, 216), (256, 128),
+                                            (56, 280), (392, 168))],
     "statistics": statistics(), "largeStatistics": large_statistics(), "convolutions": convolutions(), "wcs": wcs_cases(),
 })
 real = sys.argv[1] if len(sys.argv) > 1 else os.path.join(root, "..", "shared", "data")

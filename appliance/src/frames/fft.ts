@@ -5,7 +5,7 @@ import type { Plane } from './plane.ts'
 
 /**
  * Real two-dimensional Fourier transforms in float32, numpy's convention: forward unscaled, inverse divided by
- * width × height. Sizes are 2^a 3^b 5^c and multiples of 8 (`goodSize`); a smaller plane is padded with zeros.
+ * width × height. Sizes are 2^a 3^b 5^c 7^d and multiples of 8 (`goodSize`); a smaller plane is padded with zeros.
  *
  * Layout of a spectrum, for kernels of your own: columns u = 0..width/2 in blocks of four. Block b holds columns
  * 4b..4b+3; within it row v (0..height-1) is 8 floats: four real parts, then four imaginary parts. So element (u, v) has
@@ -36,21 +36,21 @@ export interface FftPlan {
   inverse(spectrum: Spectrum, plane: Plane): void
 }
 
-/** The smallest usable length that is at least `n`: a multiple of 8 with no prime factor above 5. */
+/** The smallest usable length that is at least `n`: a multiple of 8 with no prime factor above 7. */
 export function goodSize(n: number): number {
   for (let size = Math.max(8, Math.ceil(n / 8) * 8); ; size += 8) if (factorsOf(size)) return size
 }
 
-/** Radixes in the order of the stages, or undefined when there is a factor above 5. */
+/** Radixes in the order of the stages, or undefined when there is a factor above 7. */
 function factorsOf(n: number): number[] | undefined {
   const factors: number[] = []
   let rest = n
-  for (const radix of [5, 3]) {
+  for (const radix of [7, 5, 3]) {
     for (; rest % radix === 0; rest /= radix) factors.push(radix)
   }
   const twos = Math.log2(rest)
   if (!Number.isInteger(twos)) return undefined
-  // Radix 4 comes last: the last stage needs no twiddles.
+  // Radix 4 comes last: the last stage needs no twiddles. Radix 8 is no faster, for want of registers.
   return [...factors, ...(twos % 2 === 1 ? [2] : []), ...Array<number>(Math.floor(twos / 2)).fill(4)]
 }
 

@@ -1,7 +1,8 @@
 // Real two-dimensional Fourier transforms in row ranges: transform.ts along rows, then along columns. Blocks of a spectrum lie
 // height * 32 bytes apart.
+import { rowsToSpectrum, spectrumToRows } from './halfSpectrum'
 import { ownScratch } from './thread'
-import { mulIm, mulRe, rowsToSpectrum, spectrumToRows, transform } from './transform'
+import { mulIm, mulRe, transform } from './transform'
 
 /** Row pass, forward. Bands are multiples of 8 rows. `scratch`: for each thread three times width elements. */
 export function fftRows(

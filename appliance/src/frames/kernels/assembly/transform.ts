@@ -3,10 +3,6 @@
 //
 // A plan is int32 words: number of stages, then for each stage its radix and the byte address of its twiddles
 // (for each p: (re, im) of w^p, w^2p … w^(radix-1)p).
-//
-// Also eight real rows to and from their half spectra. In the spectrum of a W × H plane columns 0..W/2 lie in blocks of four:
-// block b, row v holds [re4 im4] of columns 4b..4b+3, so that the row pass and the column pass both run along memory.
-// Blocks are `blockBytes` apart, at least 32 H.
 
 // @ts-ignore: decorator
 @inline
@@ -252,6 +248,94 @@ function radix5(src: usize, dst: usize, twiddles: usize, m: i32, s: i32): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+/** Sum of three vectors by weights. */
+function weighted(a: v128, wa: v128, b: v128, wb: v128, c: v128, wc: v128): v128 {
+  return f32x4.add(f32x4.add(f32x4.mul(wa, a), f32x4.mul(wb, b)), f32x4.mul(wc, c))
+}
+
+// @ts-ignore: decorator
+@inline
+/** y_k = m - i n and y_(7-k) = m + i n, times their twiddles. */
+function storeMirrored(
+  out: usize,
+  mirror: usize,
+  tw: usize,
+  mirrorTw: usize,
+  mr: v128,
+  mi: v128,
+  nr: v128,
+  ni: v128,
+): void {
+  storeTimes(out, tw, f32x4.add(mr, ni), f32x4.sub(mi, nr))
+  storeTimes(mirror, mirrorTw, f32x4.sub(mr, ni), f32x4.add(mi, nr))
+}
+
+// @ts-ignore: decorator
+@inline
+function storeTimes(out: usize, tw: usize, re: v128, im: v128): void {
+  const wr = v128.load32_splat(tw)
+  const wi = v128.load32_splat(tw, 4)
+  v128.store(out, mulRe(re, im, wr, wi))
+  v128.store(out, mulIm(re, im, wr, wi), 16)
+}
+
+function radix7(src: usize, dst: usize, twiddles: usize, m: i32, s: i32): void {
+  const part = <usize>(m * s) << 5
+  const step = <usize>s << 5
+  const c1 = f32x4.splat(0.6234898018587336)
+  const c2 = f32x4.splat(-0.2225209339563144)
+  const c3 = f32x4.splat(-0.9009688679024191)
+  const s1 = f32x4.splat(0.7818314824680298)
+  const s2 = f32x4.splat(0.9749279121818236)
+  const s3 = f32x4.splat(0.4338837391175581)
+  const minusS1 = f32x4.neg(s1)
+  const minusS3 = f32x4.neg(s3)
+  let tw = twiddles
+  for (let p = 0; p < m; p++) {
+    const end = src + step
+    let out = dst
+    while (src < end) {
+      const ar = v128.load(src)
+      const ai = v128.load(src, 16)
+      const br = v128.load(src + part)
+      const bi = v128.load(src + part, 16)
+      const cr = v128.load(src + 2 * part)
+      const ci = v128.load(src + 2 * part, 16)
+      const dr = v128.load(src + 3 * part)
+      const di = v128.load(src + 3 * part, 16)
+      const er = v128.load(src + 4 * part)
+      const ei = v128.load(src + 4 * part, 16)
+      const fr = v128.load(src + 5 * part)
+      const fi = v128.load(src + 5 * part, 16)
+      const gr = v128.load(src + 6 * part)
+      const gi = v128.load(src + 6 * part, 16)
+      const t1r = f32x4.add(br, gr)
+      const u1r = f32x4.sub(br, gr)
+      const t1i = f32x4.add(bi, gi)
+      const u1i = f32x4.sub(bi, gi)
+      const t2r = f32x4.add(cr, fr)
+      const u2r = f32x4.sub(cr, fr)
+      const t2i = f32x4.add(ci, fi)
+      const u2i = f32x4.sub(ci, fi)
+      const t3r = f32x4.add(dr, er)
+      const u3r = f32x4.sub(dr, er)
+      const t3i = f32x4.add(di, ei)
+      const u3i = f32x4.sub(di, ei)
+      v128.store(out, f32x4.add(f32x4.add(ar, t1r), f32x4.add(t2r, t3r)))
+      v128.store(out, f32x4.add(f32x4.add(ai, t1i), f32x4.add(t2i, t3i)), 16)
+      storeMirrored(out + 1 * step, out + 6 * step, tw + 0, tw + 40, f32x4.add(ar, weighted(t1r, c1, t2r, c2, t3r, c3)), f32x4.add(ai, weighted(t1i, c1, t2i, c2, t3i, c3)), weighted(u1r, s1, u2r, s2, u3r, s3), weighted(u1i, s1, u2i, s2, u3i, s3))
+      storeMirrored(out + 2 * step, out + 5 * step, tw + 8, tw + 32, f32x4.add(ar, weighted(t1r, c2, t2r, c3, t3r, c1)), f32x4.add(ai, weighted(t1i, c2, t2i, c3, t3i, c1)), weighted(u1r, s2, u2r, minusS3, u3r, minusS1), weighted(u1i, s2, u2i, minusS3, u3i, minusS1))
+      storeMirrored(out + 3 * step, out + 4 * step, tw + 16, tw + 24, f32x4.add(ar, weighted(t1r, c3, t2r, c1, t3r, c2)), f32x4.add(ai, weighted(t1i, c3, t2i, c1, t3i, c2)), weighted(u1r, s3, u2r, minusS1, u3r, s2), weighted(u1i, s3, u2i, minusS1, u3i, s2))
+      src += 32
+      out += 32
+    }
+    tw += 48
+    dst += 7 * step
+  }
+}
+
 /**
  * Four forward transforms of length n from `src` to `dst` (may be the same); s1 and s2 are scratch of n elements each.
  * Stages alternate between s1 and dst so that the last one ends in dst.
@@ -272,296 +356,10 @@ export function transform(src: usize, dst: usize, s1: usize, s2: usize, plan: us
       else radix4(from, to, twiddles, m, s)
     } else if (radix == 2) radix2(from, to, twiddles, m, s)
     else if (radix == 3) radix3(from, to, twiddles, m, s)
-    else radix5(from, to, twiddles, m, s)
+    else if (radix == 5) radix5(from, to, twiddles, m, s)
+    else radix7(from, to, twiddles, m, s)
     from = to
     length = m
     s *= radix
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function zipLow(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-}
-
-// @ts-ignore: decorator
-@inline
-function zipHigh(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-}
-
-// @ts-ignore: decorator
-@inline
-function low64(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-}
-
-// @ts-ignore: decorator
-@inline
-function high64(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
-}
-
-// @ts-ignore: decorator
-@inline
-/** Transposes four vectors and stores them `stride` bytes apart. */
-function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, stride: usize): void {
-  const ab0 = zipLow(a, b)
-  const ab1 = zipHigh(a, b)
-  const cd0 = zipLow(c, d)
-  const cd1 = zipHigh(c, d)
-  v128.store(to, low64(ab0, cd0))
-  v128.store(to + stride, high64(ab0, cd0))
-  v128.store(to + 2 * stride, low64(ab1, cd1))
-  v128.store(to + 3 * stride, high64(ab1, cd1))
-}
-
-// @ts-ignore: decorator
-@inline
-/** Loads four vectors `stride` bytes apart, transposes them and stores them `outStride` apart. */
-function moveTransposed(from: usize, stride: usize, to: usize, outStride: usize): void {
-  storeTransposed(
-    v128.load(from),
-    v128.load(from + stride),
-    v128.load(from + 2 * stride),
-    v128.load(from + 3 * stride),
-    to,
-    outStride,
-  )
-}
-
-// @ts-ignore: decorator
-@inline
-function half(v: v128): v128 {
-  return f32x4.mul(v, f32x4.splat(0.5))
-}
-
-/** Eight real rows, `stride` bytes apart, to row y of a half spectrum; `out` points at (block 0, row y). `a`: 3 `width` elements. */
-export function rowsToSpectrum(
-  from: usize,
-  stride: usize,
-  out: usize,
-  blockBytes: usize,
-  width: i32,
-  plan: usize,
-  a: usize,
-): void {
-  const bytes = <usize>width << 5
-  const b = a + bytes
-  for (let x = 0; x < width; x += 4) {
-    const at = from + (<usize>x << 2)
-    const to = a + (<usize>x << 5)
-    moveTransposed(at, stride, to, 32)
-    moveTransposed(at + 4 * stride, stride, to + 16, 32)
-  }
-  transform(a, a, b, b + bytes, plan, width)
-  v128.store(b, v128.load(a))
-  v128.store(b, v128.load(a, 16), 16)
-  const halfWidth = width >> 1
-  for (let k = 0; k < halfWidth; k += 4) {
-    splitBlock(a, k, width, out)
-    out += blockBytes
-  }
-  splitLast(a, halfWidth, out)
-}
-
-/**
- * Columns k..k+3 of eight rows: separates the pairs of rows (A = (Z[k] + conj Z[W-k]) / 2, B = (Z[k] - conj Z[W-k]) / 2i) and
- * writes [re4 im4] for each row. Element W is a copy of element 0.
- */
-function splitBlock(z: usize, k: i32, width: i32, out: usize): void {
-  const p = z + (<usize>k << 5)
-  const q = z + (<usize>(width - k - 3) << 5)
-  const p0r = v128.load(p)
-  const p1r = v128.load(p, 32)
-  const p2r = v128.load(p, 64)
-  const p3r = v128.load(p, 96)
-  const q0r = v128.load(q, 96)
-  const q1r = v128.load(q, 64)
-  const q2r = v128.load(q, 32)
-  const q3r = v128.load(q)
-  storeTransposed(
-    half(f32x4.add(p0r, q0r)),
-    half(f32x4.add(p1r, q1r)),
-    half(f32x4.add(p2r, q2r)),
-    half(f32x4.add(p3r, q3r)),
-    out,
-    32,
-  )
-  storeTransposed(
-    half(f32x4.sub(q0r, p0r)),
-    half(f32x4.sub(q1r, p1r)),
-    half(f32x4.sub(q2r, p2r)),
-    half(f32x4.sub(q3r, p3r)),
-    out + 144,
-    32,
-  )
-  const p0i = v128.load(p, 16)
-  const p1i = v128.load(p, 48)
-  const p2i = v128.load(p, 80)
-  const p3i = v128.load(p, 112)
-  const q0i = v128.load(q, 112)
-  const q1i = v128.load(q, 80)
-  const q2i = v128.load(q, 48)
-  const q3i = v128.load(q, 16)
-  storeTransposed(
-    half(f32x4.sub(p0i, q0i)),
-    half(f32x4.sub(p1i, q1i)),
-    half(f32x4.sub(p2i, q2i)),
-    half(f32x4.sub(p3i, q3i)),
-    out + 16,
-    32,
-  )
-  storeTransposed(
-    half(f32x4.add(p0i, q0i)),
-    half(f32x4.add(p1i, q1i)),
-    half(f32x4.add(p2i, q2i)),
-    half(f32x4.add(p3i, q3i)),
-    out + 128,
-    32,
-  )
-}
-
-/** Column W/2, where Z is its own mirror: A = (re, 0), B = (im, 0). The three columns after it are zero. */
-function splitLast(z: usize, halfWidth: i32, out: usize): void {
-  const zero = f32x4.splat(0)
-  const p = z + (<usize>halfWidth << 5)
-  storeTransposed(v128.load(p), zero, zero, zero, out, 32)
-  storeTransposed(zero, zero, zero, zero, out + 16, 32)
-  storeTransposed(v128.load(p, 16), zero, zero, zero, out + 128, 32)
-  storeTransposed(zero, zero, zero, zero, out + 144, 32)
-}
-
-// @ts-ignore: decorator
-@inline
-/** The spectrum row whose forward column transform is the inverse transform's row y. */
-function mirrored(y: i32, height: i32): i32 {
-  return y == 0 ? 0 : height - y
-}
-
-/**
- * Rows y..y+7 of the inverse: half spectra to real rows `stride` bytes apart, times `scale`. The column pass before it was a
- * forward one, so row y is taken from row H - y. The inverse along x is the forward transform with real and imaginary parts
- * swapped. `a`: 3 `width` elements.
- */
-export function spectrumToRows(
-  spectrum: usize,
-  blockBytes: usize,
-  y: i32,
-  height: i32,
-  to: usize,
-  stride: usize,
-  width: i32,
-  plan: usize,
-  scale: f32,
-  a: usize,
-): void {
-  const bytes = <usize>width << 5
-  const halfWidth = width >> 1
-  let block = spectrum
-  for (let k = 0; k < halfWidth; k += 4) {
-    joinBlock(block, y, height, k, width, a)
-    block += blockBytes
-  }
-  joinZero(a, width)
-  joinLast(block, y, height, a, halfWidth)
-  transform(a, a, a + bytes, a + 2 * bytes, plan, width)
-  storeRows(a, to, width, stride, f32x4.splat(scale))
-}
-
-/**
- * Z = A + iB of eight rows from columns k..k+3, swapped (im, re): at k is (A.im + B.re, A.re - B.im), at W - k is
- * (B.re - A.im, A.re + B.im). Columns 0 and W/2 are put right by `joinReal`.
- */
-function joinBlock(block: usize, y: i32, height: i32, k: i32, width: i32, z: usize): void {
-  const a0 = block + (<usize>mirrored(y, height) << 5)
-  const a1 = block + (<usize>(height - y - 1) << 5)
-  const p = z + (<usize>k << 5)
-  const q = z + (<usize>(width - k - 3) << 5)
-  joinHalf(a0 + 16, a1 + 16, a1 - 96, p, q, true)
-  joinHalf(a0, a1, a1 - 80, p + 16, q + 16, false)
-}
-
-// @ts-ignore: decorator
-@inline
-/**
- * `a0` holds the first row's four columns of A, `a1` the second's; the rows after it lie 32 bytes lower each; `b` is the fifth
- * row, of B. Sum and difference go to p and q; the first half has its difference turned round.
- */
-function joinHalf(a0: usize, a1: usize, b: usize, p: usize, q: usize, first: bool): void {
-  const ra = v128.load(a0)
-  const rb = v128.load(a1)
-  const rc = v128.load(a1 - 32)
-  const rd = v128.load(a1 - 64)
-  const ab0 = zipLow(ra, rb)
-  const ab1 = zipHigh(ra, rb)
-  const cd0 = zipLow(rc, rd)
-  const cd1 = zipHigh(rc, rd)
-  const sa = v128.load(b)
-  const sb = v128.load(b - 32)
-  const sc = v128.load(b - 64)
-  const sd = v128.load(b - 96)
-  const tu0 = zipLow(sa, sb)
-  const tu1 = zipHigh(sa, sb)
-  const vw0 = zipLow(sc, sd)
-  const vw1 = zipHigh(sc, sd)
-  joinColumn(low64(ab0, cd0), low64(tu0, vw0), p, q + 96, first)
-  joinColumn(high64(ab0, cd0), high64(tu0, vw0), p + 32, q + 64, first)
-  joinColumn(low64(ab1, cd1), low64(tu1, vw1), p + 64, q + 32, first)
-  joinColumn(high64(ab1, cd1), high64(tu1, vw1), p + 96, q, first)
-}
-
-// @ts-ignore: decorator
-@inline
-function joinColumn(a: v128, b: v128, p: usize, q: usize, first: bool): void {
-  if (first) {
-    v128.store(p, f32x4.add(a, b))
-    v128.store(q, f32x4.sub(b, a))
-  } else {
-    v128.store(p, f32x4.sub(a, b))
-    v128.store(q, f32x4.add(a, b))
-  }
-}
-
-/** Column 0 after `joinBlock`: half of what was put at 0 and at W is (B.re, A.re). */
-function joinZero(z: usize, width: i32): void {
-  const end = z + (<usize>width << 5)
-  v128.store(z, half(f32x4.add(v128.load(z), v128.load(end))))
-  v128.store(z, half(f32x4.add(v128.load(z, 16), v128.load(end, 16))), 16)
-}
-
-/** Column W/2: (B.re, A.re) of the first column of the last block. */
-function joinLast(block: usize, y: i32, height: i32, z: usize, halfWidth: i32): void {
-  const to = z + (<usize>halfWidth << 5)
-  for (let row = 0; row < 4; row++) {
-    const a = load<f32>(block + (<usize>mirrored(y + row, height) << 5))
-    const b = load<f32>(block + (<usize>mirrored(y + row + 4, height) << 5))
-    store<f32>(to + (<usize>row << 2), b)
-    store<f32>(to + (<usize>row << 2), a, 16)
-  }
-}
-
-/** Four complex transforms (swapped) to eight real rows. */
-function storeRows(z: usize, dst: usize, width: i32, stride: usize, scale: v128): void {
-  for (let x = 0; x < width; x += 4) {
-    const at = z + (<usize>x << 5)
-    const to = dst + (<usize>x << 2)
-    storeTransposed(
-      f32x4.mul(v128.load(at, 16), scale),
-      f32x4.mul(v128.load(at, 48), scale),
-      f32x4.mul(v128.load(at, 80), scale),
-      f32x4.mul(v128.load(at, 112), scale),
-      to,
-      stride,
-    )
-    storeTransposed(
-      f32x4.mul(v128.load(at), scale),
-      f32x4.mul(v128.load(at, 32), scale),
-      f32x4.mul(v128.load(at, 64), scale),
-      f32x4.mul(v128.load(at, 96), scale),
-      to + 4 * stride,
-      stride,
-    )
   }
 }

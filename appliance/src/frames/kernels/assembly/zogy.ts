@@ -4,8 +4,9 @@
 // A tile's four spectra (N, R, the variances of the sources in both) are made by rows; then each block of four columns is
 // transformed, multiplied by the filters and transformed back while it is in the cache; then rows come back, eight at a time,
 // and are scored.
+import { rowsToSpectrum, spectrumToRows } from './halfSpectrum'
 import { ownScratch } from './thread'
-import { mulIm, mulRe, rowsToSpectrum, spectrumToRows, transform } from './transform'
+import { mulIm, mulRe, transform } from './transform'
 import {
   dropRing,
   loadRows,
