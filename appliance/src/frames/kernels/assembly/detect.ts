@@ -1,4 +1,4 @@
-import { meshRow, splineRow } from './background'
+import { meshRow, splineRow } from './mesh'
 import { ownScratch, thread } from './thread'
 
 // Finding stars in one pass over the frame, band by band, without a plane of its own: rows of the matched filter live in a

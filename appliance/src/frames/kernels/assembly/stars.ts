@@ -1,4 +1,4 @@
-import { meshRow, splineRow } from './background'
+import { meshRow, splineRow } from './mesh'
 import { ownScratch } from './thread'
 
 // Measuring stars, each on a stamp of its own: science − sky, NaN where a pixel is outside the frame, unusable or another
