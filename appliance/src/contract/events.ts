@@ -84,6 +84,11 @@ export const eventBodies = {
     frames: Type.Integer(),
     path: Type.String(),
     sha256: Type.String(),
+    /** 1 for the first of a field and filter. */
+    version: Type.Optional(Type.Integer()),
+    /** The version that it takes the place of, and why. */
+    replaces: Type.Optional(Type.String()),
+    reason: Type.Optional(Type.String()),
   }),
   'candidates.found': Type.Object({
     frameId: Type.String(),

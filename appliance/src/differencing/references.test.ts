@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -7,7 +7,9 @@ import { encodeFrame } from '../frames/fits/write.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import { differenceFrames } from './difference.ts'
 import { buildReference } from './references.ts'
+import { factExtensions, readReference } from './referencesFile.ts'
 import { makeScene } from './testScene.ts'
+import { affine } from './transform.ts'
 
 const compute = createCompute({ threads: 2 })
 const folder = mkdtempSync(join(tmpdir(), 'nightjar-reference-'))
@@ -36,7 +38,7 @@ describe('a reference', () => {
   test('is deeper than its frames, says what it is made of and forgets what only one frame saw', () => {
     using _scratch = compute.scope()
     const paths = exposures(5)
-    const reference = buildReference(compute, paths)
+    const { frame: reference } = buildReference(compute, paths)
     expect(reference.header.number('NCOMBINE')).toBe(5)
     expect(reference.header.text('REF003')).toBe('frame-2.fits')
     // Five equal frames: gain of the average five times that of one.
@@ -64,9 +66,68 @@ describe('a reference', () => {
     const stranger = join(folder, 'stranger.fits')
     const other = makeScene(compute, { width: 400, height: 360, seed: 'elsewhere' })
     writeFileSync(stranger, encodeFrame(other.science))
-    const reference = buildReference(compute, [...paths, stranger])
+    const { frame: reference } = buildReference(compute, [...paths, stranger])
     expect(reference.header.number('NCOMBINE')).toBe(2)
     expect(reference.header.lines('HISTORY').join(' ')).toContain('left out stranger.fits')
+  })
+
+  test('has a variance plane that its own pixels confirm, shifted and unshifted layers alike', () => {
+    using _scratch = compute.scope()
+    const [width, height] = [420, 400]
+    const stars = {
+      width,
+      height,
+      seed: 'blank',
+      referenceExposures: 1,
+      fluxRatio: 1,
+      starsPerMpix: 150,
+      galaxiesPerMpix: 0,
+    }
+    const paths = [0, 1, 2, 3, 4].map((n) => {
+      using _scratch = compute.scope()
+      const transform = affine([2.37 * n, 1, 0.001 * n, -1.61 * n, -0.001 * n, 1])
+      const { reference } = makeScene(compute, { ...stars, noiseSeed: `pull-${n}`, transform })
+      const path = join(folder, `pull-${n}.fits`)
+      writeFileSync(path, encodeFrame(reference))
+      return path
+    })
+    const { frame, background } = buildReference(compute, paths)
+    const level = background.globalLevelAdu
+    const pulls: number[] = []
+    for (let i = 0; i < width * height; i += 3) {
+      const [x, y] = [i % width, Math.floor(i / width)]
+      if (x < 20 || y < 20 || x > width - 20 || y > height - 20 || frame.mask.data[i] !== 0) continue
+      pulls.push((frame.science.data[i]! - level) / Math.sqrt(frame.variance!.data[i]!))
+    }
+    const sorted = pulls.sort((a, b) => a - b)
+    const at = (share: number): number => sorted[Math.floor(share * sorted.length)]!
+    // Half the distance of the 16th and 84th percentile is 1 for a Gaussian, whatever the sky's slope and the stars add little.
+    expect((at(0.8413) - at(0.1587)) / 2).toBeGreaterThan(0.95)
+    expect((at(0.8413) - at(0.1587)) / 2).toBeLessThan(1.05)
+  })
+
+  test('is written with its sky and stars and read back the same; another frame is measured', () => {
+    using _scratch = compute.scope()
+    const made = buildReference(compute, exposures(2))
+    const path = join(folder, 'whole.fits')
+    writeFileSync(path, encodeFrame(made.frame, { extensions: factExtensions(made) }))
+    const read = readReference(compute, path)
+    expect(read.stars).toEqual(made.stars)
+    expect(read.fwhmPixels).toBe(made.fwhmPixels)
+    expect(read.background.level.data).toEqual(made.background.level.data)
+    expect(read.background.rms.data).toEqual(made.background.rms.data)
+    expect(read.background.globalRmsAdu).toBe(made.background.globalRmsAdu)
+    expect(read.frame.variance!.data).toEqual(made.frame.variance!.data)
+    const bare = join(folder, 'bare.fits')
+    writeFileSync(bare, encodeFrame(made.frame))
+    expect(readReference(compute, bare).stars).toEqual(made.stars)
+  })
+
+  test('leaves nothing on the disk but itself', () => {
+    using _scratch = compute.scope()
+    const spillFolder = join(folder, 'spill')
+    buildReference(compute, exposures(1), { spillFolder })
+    expect(readdirSync(spillFolder)).toEqual([])
   })
 
   test('needs a frame', () => {

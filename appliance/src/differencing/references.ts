@@ -1,23 +1,28 @@
-import { basename } from 'node:path'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { FitsHeader } from '../frames/fits/header.ts'
 import { readFrame } from '../frames/fits/read.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
-import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { createMesh, type Mesh, paintMesh } from '../frames/mesh.ts'
 import { wcsFromHeader } from '../frames/wcs.ts'
+import { measureBackground } from '../preprocessing/background.ts'
 import type { Star } from '../preprocessing/stars.ts'
 import { hintFromWcs } from './align.ts'
 import { gainFromHeader } from './gain.ts'
-import { photometricStars, prepare, registrationStars } from './prepare.ts'
+import { meshFor, photometricStars, prepare, registrationStars } from './prepare.ts'
+import { measureReference, type Reference } from './referencesFile.ts'
 import { type Registration, registerStars } from './register.ts'
 import { median } from './robust.ts'
 import { warp } from './warp.ts'
 
 /**
- * A reference: calibrated frames of one field aligned to the sharpest of them and averaged with outliers left out, so that
- * nothing that passed through one frame stays in it.
+ * A reference: calibrated frames of one field aligned to the best of them and averaged with outliers left out, so that
+ * nothing that passed through one frame stays in it. One frame at a time is in memory: aligned layers wait on the disk and
+ * come back band by band.
  */
 interface Survey {
   readonly path: string
@@ -28,44 +33,51 @@ interface Survey {
   readonly levelAdu: number
 }
 
+/** An aligned frame on the disk: its science plane as float32, then its mask as uint16. */
 interface Layer {
-  readonly plane: Plane
-  readonly mask: MaskPlane
-  /** 1/σ² of the scaled plane. */
+  readonly survey: Survey
+  readonly path: string
+  /** Counts of the best frame for one of this. */
+  readonly scale: number
+  /** 1/σ² of the scaled plane; σ is measured on the resampled pixels, which are quieter than the frame's own. */
   readonly weight: number
+}
+
+export interface BuildOptions {
+  /** Where aligned layers wait, six bytes a pixel and frame; default: the system's temporary folder. */
+  readonly spillFolder?: string
 }
 
 const unusable = MaskFlag.noData | MaskFlag.bad | MaskFlag.cosmicRay | MaskFlag.streak
 const full = MaskFlag.saturated | MaskFlag.bloom
+/** Of all layers together that are in memory at once. */
+const bandBytes = 48 * 1024 * 1024
 
 /**
- * Averages the frames at `paths` on the grid of the best one. The result has the best frame's header and sky level, a
- * mask, a variance plane, EGAIN of the average, NCOMBINE and REFnnn (the inputs). Frames that cannot be aligned are left
- * out and named in HISTORY. Throws `differencing/reference` without any path; what `readFrame` throws for a broken file.
+ * Averages the frames at `paths` on the grid of the best one, with the sky and the stars of the result. It has the best
+ * frame's header and sky level, a mask, a variance plane (sky as measured after resampling, and source noise), EGAIN of the
+ * average, NCOMBINE, REFnnn (the inputs), REFFWHM, REFRMS and REFCOVER. Frames that cannot be aligned are left out and named
+ * in HISTORY. Throws `differencing/reference` without any path; what `readFrame` throws for a broken file.
  */
-export function buildReference(compute: Compute, paths: readonly string[]): Frame {
+export function buildReference(compute: Compute, paths: readonly string[], options: BuildOptions = {}): Reference {
   if (paths.length === 0) throw new NightjarError('differencing/reference', 'a reference needs at least one frame')
-  const surveys = paths.map((path) => survey(compute, path))
-  const best = surveys.reduce((a, b) => (merit(b) > merit(a) ? b : a))
-  const { width, height } = best.frame
-  const science = compute.float32(width, height)
-  const mask = compute.uint16(width, height)
-  const variance = compute.float32(width, height)
-  using _scratch = compute.scope()
-  const used: Survey[] = []
-  const left: string[] = []
-  const layers: Layer[] = []
-  for (const one of surveys) {
-    const layer = align(compute, one, best)
-    if (typeof layer === 'string') left.push(`${basename(one.path)}: ${layer}`)
-    else {
-      layers.push(layer)
-      used.push(one)
+  const folder = options.spillFolder ?? tmpdir()
+  mkdirSync(folder, { recursive: true })
+  const spill = mkdtempSync(join(folder, 'nightjar-stack-'))
+  try {
+    const surveys = paths.map((path) => survey(compute, path))
+    const best = surveys.reduce((a, b) => (merit(b) > merit(a) ? b : a))
+    const left: string[] = []
+    const layers: Layer[] = []
+    for (const one of surveys) {
+      const layer = align(compute, one, best, join(spill, `layer-${layers.length}.part`))
+      if (typeof layer === 'string') left.push(`${basename(one.path)}: ${layer}`)
+      else layers.push(layer)
     }
+    return average(compute, layers, left, best)
+  } finally {
+    rmSync(spill, { recursive: true, force: true })
   }
-  const gain = gainFromHeader(best.frame.header)
-  average(layers, { science, mask, variance }, best.levelAdu, gain)
-  return { header: headerOf(best, used, left, layers, gain), width, height, science, mask, variance }
 }
 
 /** Sharp, deep frames with many stars are best. */
@@ -82,8 +94,8 @@ function survey(compute: Compute, path: string): Survey {
   return { path, frame: { header, width, height }, stars, fwhmPixels, rmsAdu, levelAdu }
 }
 
-/** The frame on the best one's grid with its flux scale, or why not. Keeps two planes. */
-function align(compute: Compute, one: Survey, best: Survey): Layer | string {
+/** Puts the frame on the best one's grid and to the disk, or says why not. */
+function align(compute: Compute, one: Survey, best: Survey, path: string): Layer | string {
   const [from, to] = [wcsFromHeader(best.frame.header), wcsFromHeader(one.frame.header)]
   const hint = from && to && hintFromWcs(from, to, best.frame)
   const result = registerStars({
@@ -94,16 +106,37 @@ function align(compute: Compute, one: Survey, best: Survey): Layer | string {
     ...(hint && { hint }),
   })
   if (!result.ok) return result.reason
-  const plane = compute.float32(best.frame.width, best.frame.height)
-  const mask = compute.uint16(best.frame.width, best.frame.height)
   const scale = one === best ? 1 : fluxScale(best, one, result.registration)
   using _scratch = compute.scope()
-  const prepared = prepare(compute, readFrame(compute, one.path))
-  const source = { science: prepared.plane, mask: prepared.mask, variance: undefined }
+  const { plane, mask } = prepare(compute, readFrame(compute, one.path))
+  const source = { science: plane, mask, variance: undefined }
   const warped = warp(compute, source, result.registration.transform, best.frame)
-  for (let i = 0; i < plane.data.length; i++) plane.data[i] = scale * warped.science.data[i]!
-  mask.data.set(warped.mask.data)
-  return { plane, mask, weight: 1 / (scale * one.rmsAdu) ** 2 }
+  // Measured on the resampled pixels: they are correlated, and quieter than the frame's.
+  const noise = measureBackground(compute, warped.science, warped.mask, { meshPixels: meshFor(best.frame) })
+  writeLayer(path, warped.science.data, warped.mask.data)
+  return { survey: one, path, scale, weight: 1 / (scale * noise.globalRmsAdu) ** 2 }
+}
+
+function writeLayer(path: string, science: Float32Array, mask: Uint16Array): void {
+  const file = openSync(path, 'wx', 0o600)
+  try {
+    for (const { buffer, byteOffset, byteLength } of [science, mask]) {
+      for (let done = 0; done < byteLength; )
+        done += writeSync(file, new Uint8Array(buffer, byteOffset, byteLength), done)
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Reads part of a layer into the pixel memory. */
+function readLayer(file: number, compute: Compute, pointer: number, bytes: number, position: number): void {
+  const target = new Uint8Array(compute.memory.buffer, pointer, bytes)
+  for (let done = 0; done < bytes; ) {
+    const read = readSync(file, target, done, bytes - done, position + done)
+    if (read === 0) throw new NightjarError('differencing/reference', 'an aligned layer became shorter while stacking')
+    done += read
+  }
 }
 
 /** Flux in the best frame ÷ flux in this one, from the stars that matched; 1 when there are none. */
@@ -118,69 +151,103 @@ function fluxScale(best: Survey, one: Survey, { pairs }: Registration): number {
   return ratio > 0 ? ratio : 1
 }
 
-/** Weighted mean of the values that agree with their median within 4 σ and, for the seeing, a fifth of the signal. */
-function average(
-  layers: readonly Layer[],
-  out: { readonly science: Plane; readonly mask: MaskPlane; readonly variance: Plane },
-  levelAdu: number,
-  gain: number | undefined,
-): void {
-  const values = new Float64Array(layers.length)
-  const weights = new Float64Array(layers.length)
-  for (let i = 0; i < out.science.data.length; i++) {
-    let count = 0
-    let bits = 0
-    let fullCount = 0
-    for (const { plane, mask, weight } of layers) {
-      const marks = mask.data[i]!
-      bits |= marks
-      if ((marks & unusable) !== 0) continue
-      if ((marks & full) !== 0) fullCount++
-      values[count] = plane.data[i]!
-      weights[count++] = weight
-    }
-    if (count === 0) {
-      out.mask.data[i] = bits | MaskFlag.noData
-      continue
-    }
-    const middle = middleOf(values, count)
-    const signal = Math.max(0, middle)
-    let [sum, total] = [0, 0]
-    for (let k = 0; k < count; k++) {
-      const sigma = Math.sqrt(1 / weights[k]! + (gain ? signal / gain : 0))
-      if (count > 2 && Math.abs(values[k]! - middle) > 4 * sigma + 0.2 * signal) continue
-      sum += weights[k]! * values[k]!
-      total += weights[k]!
-    }
-    out.science.data[i] = (total > 0 ? sum / total : middle) + levelAdu
-    out.variance.data[i] = 1 / Math.max(total, weights[0]!)
-    if (2 * fullCount >= count) out.mask.data[i] = bits & full
+/** Mean of the layers with outliers left out, band by band; its sky and stars measured. */
+function average(compute: Compute, layers: readonly Layer[], left: readonly string[], best: Survey): Reference {
+  const { width, height } = best.frame
+  const plane = <T extends Float32Array | Uint16Array>(
+    type: new (b: ArrayBufferLike, o: number, n: number) => T,
+    bytes: number,
+  ) => compute.view(type, compute.allocate(bytes * width * height), width, height)
+  const science = plane(Float32Array, 4)
+  const mask = plane(Uint16Array, 2)
+  const variance = plane(Float32Array, 4)
+  const gain = gainFromHeader(best.frame.header)
+  {
+    using _scratch = compute.scope()
+    paintMesh(compute, noiseShape(compute, best), variance)
+    stackBands(compute, layers, { science, mask, variance }, { levelAdu: best.levelAdu, gain })
   }
+  const bare = { header: best.frame.header, width, height, science, mask, variance }
+  const facts = measureReference(compute, bare)
+  const header = headerOf(best, left, layers, gain)
+    .with('REFFWHM', facts.fwhmPixels > 0 ? facts.fwhmPixels : 0, 'pixels, of the stars of the average')
+    .with('REFRMS', facts.background.globalRmsAdu, 'ADU, noise of the sky of the average')
+    .with('REFCOVER', coverage(mask.data), 'share of pixels with a value')
+  return { frame: { ...bare, header }, ...facts }
 }
 
-function middleOf(values: Float64Array, count: number): number {
-  const sorted = values.slice(0, count).sort()
-  const half = count >> 1
-  return count % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+/** How the sky's noise varies over the frame, 1 on the whole. */
+function noiseShape(compute: Compute, best: Survey): Mesh {
+  const values = ((): { size: Mesh; shape: Float32Array } => {
+    using _scratch = compute.scope()
+    const { science, mask } = readFrame(compute, best.path)
+    const { rms, globalRmsAdu } = measureBackground(compute, science, mask, { meshPixels: meshFor(best.frame) })
+    return { size: rms, shape: rms.data.map((value) => value / globalRmsAdu) }
+  })()
+  return createMesh(compute, values.size, values.shape)
+}
+
+function coverage(mask: Uint16Array): number {
+  let covered = 0
+  for (let i = 0; i < mask.length; i++) if ((mask[i]! & MaskFlag.noData) === 0) covered++
+  return covered / mask.length
+}
+
+function stackBands(
+  compute: Compute,
+  layers: readonly Layer[],
+  out: Pick<Frame, 'science' | 'mask'> & { readonly variance: Frame['science'] },
+  { levelAdu, gain }: { readonly levelAdu: number; readonly gain: number | undefined },
+): void {
+  const { width, height } = out.science
+  const count = layers.length
+  const table = compute.allocate(count * 8)
+  new Float32Array(compute.memory.buffer, table, count * 2).set(layers.flatMap(({ scale, weight }) => [scale, weight]))
+  const rowsAtOnce = Math.max(1, Math.min(height, Math.floor(bandBytes / (6 * width * count))))
+  const pixels = rowsAtOnce * width
+  const planes = compute.allocate(4 * pixels * count)
+  const masks = compute.allocate(2 * pixels * count)
+  const scratch = compute.allocate(16 * count * compute.threads)
+  const files: number[] = []
+  try {
+    for (const layer of layers) files.push(openSync(layer.path, 'r'))
+    for (let row = 0; row < height; row += rowsAtOnce) {
+      const rows = Math.min(rowsAtOnce, height - row)
+      files.forEach((file, k) => {
+        readLayer(file, compute, planes + 4 * pixels * k, 4 * rows * width, 4 * row * width)
+        const position = 4 * height * width + 2 * row * width
+        readLayer(file, compute, masks + 2 * pixels * k, 2 * rows * width, position)
+      })
+      compute.rows('stackLayers', rows, [
+        ...[table, count, planes, masks, pixels],
+        out.science.pointer + 4 * row * width,
+        out.mask.pointer + 2 * row * width,
+        out.variance.pointer + 4 * row * width,
+        ...[width, levelAdu, gain ? 1 / gain : 0, unusable, full, MaskFlag.noData, scratch],
+      ])
+    }
+  } finally {
+    files.forEach(closeSync)
+  }
 }
 
 function headerOf(
   best: Survey,
-  used: readonly Survey[],
   left: readonly string[],
   layers: readonly Layer[],
   gain: number | undefined,
 ): FitsHeader {
   const total = layers.reduce((sum, { weight }) => sum + weight, 0)
-  const squares = layers.reduce((sum, { weight }) => sum + weight * weight, 0)
+  // Variance of a source of s ADU: s/gain · Σ w² scale ÷ (Σ w)².
+  const squares = layers.reduce((sum, { weight, scale }) => sum + weight * weight * scale, 0)
   const effective = (total * total) / squares
-  let header = best.frame.header.with('NCOMBINE', used.length, 'frames averaged')
+  let header = best.frame.header.with('NCOMBINE', layers.length, 'frames averaged')
   if (gain) header = header.with('EGAIN', gain * effective, 'electrons per ADU of the average')
-  used.forEach((one, index) => {
-    header = header.with(`REF${String(index + 1).padStart(3, '0')}`, basename(one.path).slice(0, 60), 'input')
+  layers.forEach(({ survey }, index) => {
+    header = header.with(`REF${String(index + 1).padStart(3, '0')}`, basename(survey.path).slice(0, 60), 'input')
   })
   header = header.withHistory(
-    `reference: ${used.length} frames aligned to ${basename(best.path)}, weighted mean, 4 sigma clip`,
+    `reference: ${layers.length} frames aligned to ${basename(best.path)}, weighted mean, 4 sigma clip`,
   )
   for (const reason of left) header = header.withHistory(`reference: left out ${reason}`)
   return header

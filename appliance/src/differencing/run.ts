@@ -6,10 +6,12 @@ import type { FrameRecord } from '../contract/records.ts'
 import { type Offload, taskIn } from '../frames/offload.ts'
 import type { Stage } from '../store/stage.ts'
 import type { Job, ReferenceRecord, Store } from '../store/store.ts'
+import { type Choice, chooseFrames, isMaterial, whyReplace } from './referencesChoice.ts'
 
 /**
  * Differencing: a calibrated frame in; what changed since the field's reference out, as candidates and their stamps. Where
- * a field has no reference yet, its good frames are gathered until they make one. A job's subject is the frame.
+ * a field has no reference yet, its good frames are gathered until they make one; better frames later make a better one.
+ * A job's subject is the frame.
  */
 
 export interface DifferencingDeps {
@@ -19,8 +21,9 @@ export interface DifferencingDeps {
   readonly settings: () => Pick<Settings, 'references'>
 }
 
-/** Frames looked through for a reference. */
+/** Frames looked through for a reference, and detections of one of them. */
 const recentFrames = 500
+const mostDetections = 1000
 
 const tasks = import.meta.resolve('./runPixels.ts')
 const differenceFiles = taskIn<typeof import('./runPixels.ts'), 'differenceFiles'>(tasks, 'differenceFiles')
@@ -39,11 +42,16 @@ export const stampsPath = (frame: Pick<FrameRecord, 'nightId' | 'frameId'>, inde
   `stamps/${frame.nightId}/${frame.frameId}-${index}`
 
 async function run(deps: DifferencingDeps, job: Job): Promise<void> {
-  const frame = deps.store.frame(job.subject)
+  const { store, clock } = deps
+  const frame = store.frame(job.subject)
   if (!frame?.calibratedPath) throw new NightjarError('differencing/unknown', `frame ${job.subject} is not calibrated`)
-  const reference = deps.store.reference(frame.fieldId, frame.filter)
-  if (reference) return difference(deps, job, frame, reference)
-  return gather(deps, job, frame)
+  const reference = store.reference(frame.fieldId, frame.filter)
+  const plan = planReference(deps, frame, reference)
+  // A job that was killed while it built a better reference has its frame differenced already.
+  const undone = reference !== undefined && frame.state === 'calibrated'
+  if (undone) await difference(deps, job, frame, reference, plan === undefined)
+  if (plan) return build(deps, job, frame, plan)
+  if (!undone) store.commit(clock.now(), (tx) => tx.finishJob(job.jobId))
 }
 
 async function difference(
@@ -51,6 +59,7 @@ async function difference(
   job: Job,
   frame: FrameRecord,
   reference: ReferenceRecord,
+  isAll: boolean,
 ): Promise<void> {
   const { store, clock, offload } = deps
   const found = await clock.during(
@@ -72,45 +81,81 @@ async function difference(
       engine: found.engine,
     })
     tx.job('detection', frame.frameId)
-    tx.finishJob(job.jobId)
+    if (isAll) tx.finishJob(job.jobId)
   })
 }
 
-/** A frame of a field without a reference is material for one; the frame that completes it stacks them all. */
-async function gather(deps: DifferencingDeps, job: Job, frame: FrameRecord): Promise<void> {
+interface Plan {
+  readonly choice: Choice
+  readonly version: number
+  readonly replaces?: string
+  readonly reason?: string
+}
+
+/**
+ * The first reference of a field as soon as there are frames enough; later a better one when the good frames of the field
+ * would make one that is clearly deeper or sharper. Only frames that were searched, and those of the reference in use, are
+ * taken, and none with a detection that nobody has dismissed: what was found must not become part of what it is compared
+ * with.
+ */
+function planReference(
+  { store, settings }: DifferencingDeps,
+  { fieldId, filter }: FrameRecord,
+  current: ReferenceRecord | undefined,
+): Plan | undefined {
+  const wanted = settings().references.frames
+  const material = store
+    .frames({ fieldId, type: 'light', limit: recentFrames })
+    .filter((frame) => isMaterial(frame, filter))
+  if (!current) {
+    const choice = chooseFrames(material, wanted, wanted)
+    return choice && { choice, version: 1 }
+  }
+  if (current.depth === undefined || current.fwhmPixels === undefined) return undefined
+  const now = { depth: current.depth, fwhmPixels: current.fwhmPixels }
+  const searched = material.filter(
+    ({ frameId, state }) => state === 'scored' || current.frameIds?.includes(frameId) === true,
+  )
+  const atBest = chooseFrames(searched, wanted)
+  if (!atBest || whyReplace(atBest, now) === undefined) return undefined
+  const quiet = searched.filter((frame) => isQuiet(store, frame))
+  const choice = chooseFrames(quiet, wanted)
+  const reason = choice && whyReplace(choice, now)
+  return reason ? { choice, version: (current.version ?? 1) + 1, replaces: current.referenceId, reason } : undefined
+}
+
+function isQuiet(store: Store, { frameId }: FrameRecord): boolean {
+  return store.detections({ frameId, limit: mostDetections }).every(({ state }) => state === 'dismissed')
+}
+
+async function build(deps: DifferencingDeps, job: Job, frame: FrameRecord, plan: Plan): Promise<void> {
   const { store, clock, offload } = deps
-  const wanted = deps.settings().references.frames
-  const good = store
-    .frames({ fieldId: frame.fieldId, type: 'light', limit: recentFrames })
-    .filter(
-      (other) =>
-        other.filter === frame.filter &&
-        other.calibratedPath &&
-        other.quality?.grade === 'good' &&
-        other.quality.solved,
-    )
-  if (good.length < wanted) return store.commit(clock.now(), (tx) => tx.finishJob(job.jobId))
-  const inputs = good.sort((a, b) => a.capturedAtMs - b.capturedAtMs).slice(0, wanted)
-  const referenceId = `${frame.fieldId}-${frame.filter}-${inputs.at(-1)?.frameId}`
-  const path = `references/${referenceId}.fits`
-  const { sha256 } = await clock.during(
+  const { fieldId, filter } = frame
+  const { choice, version, replaces, reason } = plan
+  const referenceId = `${fieldId}-${filter}-${choice.frames.at(-1)?.frameId}-v${version}`
+  const made = await clock.during(
     offload.run(stackReference, {
-      paths: inputs.map((input) => join(store.folder, input.calibratedPath!)),
-      outPath: join(store.folder, path),
+      paths: choice.frames.map((input) => join(store.folder, input.calibratedPath!)),
+      folder: store.folder,
       referenceId,
     }),
   )
+  const { path, sha256, frames } = made
   store.commit(clock.now(), (tx) => {
     tx.putReference({
-      referenceId,
-      fieldId: frame.fieldId,
-      filter: frame.filter,
-      path,
-      sha256,
-      frames: inputs.length,
+      ...{ referenceId, fieldId, filter, path, sha256, frames, version },
+      ...(replaces !== undefined && { replaces }),
+      ...(reason !== undefined && { reason }),
+      frameIds: choice.frames.map(({ frameId }) => frameId),
+      depth: choice.depth,
+      fwhmPixels: choice.fwhmPixels,
       builtAtMs: clock.now(),
     })
-    tx.event('reference.built', { referenceId, fieldId: frame.fieldId, frames: inputs.length, path, sha256 })
+    tx.event('reference.built', {
+      ...{ referenceId, fieldId, frames, path, sha256, version },
+      ...(replaces !== undefined && { replaces }),
+      ...(reason !== undefined && { reason }),
+    })
     tx.finishJob(job.jobId)
   })
 }

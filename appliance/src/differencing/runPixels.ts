@@ -5,10 +5,11 @@ import { encodeFrame } from '../frames/fits/write.ts'
 import { encodeGreyPng } from '../frames/png.ts'
 import { pixelToSky, wcsFromHeader } from '../frames/wcs.ts'
 import { canonicalJson } from '../store/canonical.ts'
-import { writeDurably } from '../store/frameFiles.ts'
+import { hashBytes, writeDurably } from '../store/frameFiles.ts'
 import { type Candidate, cutout } from './candidates.ts'
 import { type Difference, differenceFrames } from './difference.ts'
 import { buildReference } from './references.ts'
+import { factExtensions } from './referencesFile.ts'
 
 /** What `run.ts` asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
 
@@ -88,13 +89,36 @@ function grey(values: Float32Array, low: number, high: number, knee = Number.POS
 
 export interface ReferenceInput {
   readonly paths: readonly string[]
-  readonly outPath: string
+  /** The data folder. */
+  readonly folder: string
   readonly referenceId: string
 }
 
-/** Stacks calibrated frames into a reference and writes it. */
-export async function stackReference(compute: Compute, input: ReferenceInput): Promise<{ readonly sha256: string }> {
-  const reference = buildReference(compute, input.paths)
-  const header = reference.header.with('REFID', input.referenceId)
-  return await writeDurably(input.outPath, encodeFrame({ ...reference, header }))
+export interface StackedReference {
+  /** Relative to the data folder; named by its content. */
+  readonly path: string
+  readonly sha256: string
+  /** How many of the inputs could be aligned. */
+  readonly frames: number
+  readonly fwhmPixels: number
+  readonly rmsAdu: number
+  readonly coverage: number
+}
+
+/** Stacks calibrated frames into a reference and writes it under the name of its sha256. */
+export async function stackReference(compute: Compute, input: ReferenceInput): Promise<StackedReference> {
+  const spillFolder = join(input.folder, 'references')
+  const { frame, ...facts } = buildReference(compute, input.paths, { spillFolder })
+  const header = frame.header.with('REFID', input.referenceId)
+  const bytes = encodeFrame({ ...frame, header }, { extensions: factExtensions(facts) })
+  const path = `references/${hashBytes(bytes)}.fits`
+  const { sha256 } = await writeDurably(join(input.folder, path), bytes)
+  return {
+    path,
+    sha256,
+    frames: header.number('NCOMBINE') ?? input.paths.length,
+    fwhmPixels: header.number('REFFWHM') ?? 0,
+    rmsAdu: facts.background.globalRmsAdu,
+    coverage: header.number('REFCOVER') ?? 1,
+  }
 }

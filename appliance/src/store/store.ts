@@ -45,6 +45,16 @@ export interface ReferenceRecord {
   readonly sha256: string
   readonly frames: number
   readonly builtAtMs: number
+  /** 1 for the first of a field and filter. */
+  readonly version?: number
+  /** The version that this one took the place of, which is kept: alerts name it. */
+  readonly replaces?: string
+  readonly reason?: string
+  /** Frames that it was made from. */
+  readonly frameIds?: readonly string[]
+  /** As chosen: relative depth for point sources, and the mean width of the frames' stars. */
+  readonly depth?: number
+  readonly fwhmPixels?: number
 }
 
 export interface AccountRecord {

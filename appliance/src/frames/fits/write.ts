@@ -167,6 +167,8 @@ export interface EncodeFrameOptions extends EncodeOptions {
   readonly bitpix?: 16 | -32
   /** Write the mask even when no pixel is marked. Default: only when one is. */
   readonly alwaysMask?: boolean
+  /** Further extensions, after those of the frame. */
+  readonly extensions?: readonly HduToWrite[]
 }
 
 const maskBits: HeaderEntries = {
@@ -189,5 +191,5 @@ export function encodeFrame(frame: Frame, options: EncodeFrameOptions = {}): Uin
     hdus.push({ header: FitsHeader.from(maskBits), data: frame.mask, extname: 'MASK' })
   }
   if (frame.variance) hdus.push({ data: frame.variance, extname: 'VARIANCE' })
-  return encodeFits(hdus, options)
+  return encodeFits([...hdus, ...(options.extensions ?? [])], options)
 }

@@ -146,6 +146,25 @@ export interface Kernels {
     replaced: number,
     noData: number,
   ): void
+  stackLayers(
+    rowFrom: number,
+    rowTo: number,
+    layers: number,
+    count: number,
+    planes: number,
+    masks: number,
+    layerPixels: number,
+    out: number,
+    outMask: number,
+    variance: number,
+    width: number,
+    level: number,
+    perSignal: number,
+    unusable: number,
+    full: number,
+    noData: number,
+    scratch: number,
+  ): void
   zogyTiles(tileFrom: number, tileTo: number, job: number): void
 
   // Background, stars, calibration and stacking: see the files of preprocessing with these names.
