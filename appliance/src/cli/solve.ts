@@ -8,19 +8,22 @@ import type { Frame } from '../frames/frame.ts'
 import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { measureBackground } from '../preprocessing/background.ts'
-import { hintFrom, parsePlace } from '../preprocessing/headerHint.ts'
+import { headerHint, hintFrom, parsePlace } from '../preprocessing/headerHint.ts'
+import { findBlindSolvers, solveBlind } from '../preprocessing/runBlind.ts'
 import { type Solution, solve } from '../preprocessing/solve.ts'
 import { measureStars } from '../preprocessing/stars.ts'
 import { replaceFile } from './replaceFile.ts'
 
-export const help = `Usage: nightjar solve FILE [--ra RA --dec DEC] [--radius DEG] [--scale ARCSEC] [--write OUT] [--json]
+export const help = `Usage: nightjar solve FILE [--ra RA --dec DEC] [--radius DEG] [--scale ARCSEC] [--blind] [--write OUT] [--json]
 
-Finds where on the sky a FITS image points, near a place that the header or the options name.
+Finds where on the sky a FITS image points, near a place that the header or the options name, or anywhere with --blind.
 
   --ra RA        degrees, or hours as 2:04:10.3        (default: the header's)
   --dec DEC      degrees, or 46:41:16                  (default: the header's)
   --radius DEG   how far the centre may be from there  (default 2)
   --scale ARCSEC size of a pixel, within 10 %          (default: the header's, else 0.3 to 15 are tried)
+  --blind        when that fails, or nothing says where, asks astrometry.net (solve-field) or ASTAP (astap_cli) where
+                 installed; what they say counts only when our catalogue confirms it
   --write OUT    writes the image with the WCS in its header to OUT
   --json         prints the solution as JSON
 
@@ -35,6 +38,7 @@ export async function run(argv: string[]): Promise<number> {
       dec: { type: 'string' },
       radius: { type: 'string', default: '2' },
       scale: { type: 'string' },
+      blind: { type: 'boolean', default: false },
       write: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
@@ -43,7 +47,7 @@ export async function run(argv: string[]): Promise<number> {
   if (path === undefined || positionals.length > 1) throw new NightjarError('cli/usage', 'name one FITS file')
   using compute = createCompute()
   const frame = readFrame(compute, path)
-  const solution = solveFrame(compute, frame, path, values)
+  const solution = await solveFrame(compute, frame, path, values)
   if (values.json) console.log(JSON.stringify(solution))
   if (!solution.ok) throw new NightjarError('solve/failed', `${path}: ${solution.reason}`)
   if (values.write !== undefined) {
@@ -67,21 +71,35 @@ interface Options {
   readonly dec?: string
   readonly radius: string
   readonly scale?: string
+  readonly blind: boolean
 }
 
-function solveFrame(compute: Compute, frame: Frame, path: string, options: Options): Solution {
+async function solveFrame(compute: Compute, frame: Frame, path: string, options: Options): Promise<Solution> {
   const { width, height } = frame
+  const scaleArcsecPerPixel = options.scale === undefined ? undefined : positive('--scale', options.scale)
   const hint = hintFrom(frame.header, width, height, {
     place: placeOf(options),
     radiusDeg: positive('--radius', options.radius),
-    scaleArcsecPerPixel: options.scale === undefined ? undefined : positive('--scale', options.scale),
+    scaleArcsecPerPixel,
   })
-  if (!hint) {
-    throw new NightjarError('cli/usage', `${path}: the header does not say where it points: give --ra and --dec`)
+  if (!hint && !options.blind) {
+    throw new NightjarError(
+      'cli/usage',
+      `${path}: the header does not say where it points: give --ra and --dec or --blind`,
+    )
   }
   const background = measureBackground(compute, frame.science, frame.mask)
   const stars = measureStars(compute, frame.science, frame.mask, background)
-  return solve(stars, width, height, hint, openStarCatalogue())
+  const catalogue = openStarCatalogue()
+  const hinted = hint && solve(stars, width, height, hint, catalogue)
+  if (hinted?.ok || !options.blind) return hinted ?? { ok: false, reason: 'nothing says where it points' }
+  const said = headerHint(frame.header, width, height)
+  const blind = await solveBlind({ stars, width, height, image: () => encodeFrame(frame) }, catalogue, {
+    solvers: findBlindSolvers(process.env['PATH'] ?? ''),
+    scaleArcsecPerPixel: scaleArcsecPerPixel ?? said.scaleArcsecPerPixel,
+    scaleTolerance: scaleArcsecPerPixel === undefined ? said.scaleTolerance : undefined,
+  })
+  return blind.ok || !hinted ? blind : { ok: false, reason: `${hinted.reason}; ${blind.reason}` }
 }
 
 function placeOf({ ra, dec }: Options): { raDeg: number; decDeg: number } | undefined {

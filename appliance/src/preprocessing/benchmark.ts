@@ -12,12 +12,10 @@ import { type Compute, createCompute } from '../frames/compute.ts'
 import { FitsHeader } from '../frames/fits/header.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { Plane } from '../frames/plane.ts'
-import { skyToPixel, type Wcs } from '../frames/wcs.ts'
-import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { measureBackground } from './background.ts'
+import { benchSolve } from './benchSolve.ts'
 import { calibrate } from './calibrate.ts'
 import { cosmicRays } from './cosmicRays.ts'
-import { type SolveStar, solve } from './solve.ts'
 import { stackClipped } from './stack.ts'
 import { measureStars } from './stars.ts'
 
@@ -140,30 +138,6 @@ function stackWork(compute: Compute, side: number, pixels: Float32Array): () => 
   }
 }
 
-/** A field of 2 degrees of the real sky with strangers among its stars, hinted as a mount would. */
-function solveWork(): () => void {
-  const catalogue = openStarCatalogue()
-  const random = createRandom('solve')
-  const side = 2048
-  const scale = 3.5 / 3600
-  const wcs: Wcs = { referencePixel: [1023.5, 1023.5], raDeg: 83.2, decDeg: 21.4, cd: [-scale, 0, 0, scale] }
-  const stars: SolveStar[] = catalogue.starsNear(wcs.raDeg, wcs.decDeg, 1.4).flatMap((star) => {
-    const at = skyToPixel(wcs, star.raDeg, star.decDeg)
-    if (!at || at.x < 0 || at.y < 0 || at.x >= side || at.y >= side) return []
-    const place = { x: at.x + 0.2 * random.normal(), y: at.y + 0.2 * random.normal() }
-    return [{ ...place, fluxAdu: 10 ** (-0.4 * (star.mag - 20 + 0.3 * random.normal())) }]
-  })
-  const faintest = Math.min(...stars.map((star) => star.fluxAdu))
-  for (let n = 0; n < 1500; n++) {
-    stars.push({ x: side * random.next(), y: side * random.next(), fluxAdu: faintest * random.next() ** -0.7 })
-  }
-  const hint = { raDeg: 83.5, decDeg: 21.2, radiusDeg: 1.5, scaleArcsecPerPixel: 3.6 }
-  return () => {
-    if (!solve(stars, side, side, hint, catalogue).ok)
-      throw new NightjarError('bench/solve', 'the field was not solved')
-  }
-}
-
 function rowsOf(figure: string, frame: string, threads: number, ours: Timed, peer: PeerTime | undefined): BenchRow[] {
   const missing = threads === 1 && packages[figure] ? `apt-get install ${packages[figure]}` : null
   const row = (unit: string, value: number, peerValue: number | undefined): BenchRow => ({
@@ -226,7 +200,7 @@ function measureSide(side: number, pixels: Float32Array, threads: number, times:
 }
 
 /** Figures of this room on 2048² and 4096² frames, on one thread and on all, and its peers in the same call. */
-export async function benchPreprocessing(): Promise<BenchRow[]> {
+export async function benchPreprocessing(options: { readonly quality: boolean }): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-preprocessing-'))
   try {
     const frames = sides.map((side) => ({ side, pixels: drawSky(side), path: join(folder, `sky-${side}.f32`) }))
@@ -237,8 +211,7 @@ export async function benchPreprocessing(): Promise<BenchRow[]> {
       for (const threads of new Set([1, availableParallelism()]))
         rows.push(...measureSide(side, pixels, threads, times))
     }
-    const solved = timed(runs, solveWork())
-    rows.push(...rowsOf('solve a star list', '2048x2048', 1, solved, undefined), memoryRow(times['peak RSS']))
+    rows.push(memoryRow(times['peak RSS']), ...(await benchSolve({ ...options, clock: systemClock })))
     return rows
   } finally {
     rmSync(folder, { recursive: true })

@@ -2,7 +2,7 @@ import { pixelScaleArcsec, pixelToSky, type Wcs } from '../frames/wcs.ts'
 import type { StarCatalogue } from '../observations/starCatalogue.ts'
 import { TriangleIndex, trianglesOf } from './asterisms.ts'
 import { verdictOf } from './chance.ts'
-import { tangentPlane } from './fieldFit.ts'
+import { type FieldFit, onPlane, tangentPlane } from './fieldFit.ts'
 import { measureZeroPoint } from './photometry.ts'
 import { PointGrid } from './pointGrid.ts'
 import { refineField } from './refineField.ts'
@@ -300,12 +300,59 @@ function finish(search: Search, patch: SkyPatch, tile: Tile, guess: Similarity):
     xi: Float64Array.of(a * centre[0] - b * handed * centre[1] + c, a * unit, -b * handed * unit),
     eta: Float64Array.of(b * centre[0] + a * handed * centre[1] + d, b * unit, a * handed * unit),
   }
-  const refined = refineField(stars, width, height, tangentPlane(tile.raDeg, tile.decDeg), start, search.catalogue)
+  const solution = solutionFrom(stars, width, height, tangentPlane(tile.raDeg, tile.decDeg), start, search.catalogue)
+  return solution && patch.allows(solution, solution.scaleArcsecPerPixel / 3600) ? solution : undefined
+}
+
+/**
+ * A solution from another's: `guess` is fitted to the stars and judged as our own guesses are, so what the catalogue does not
+ * confirm is refused.
+ */
+export function solveFrom(
+  guess: Wcs,
+  stars: readonly SolveStar[],
+  width: number,
+  height: number,
+  catalogue: SkyCatalogue,
+): Solution {
+  const usable = chooseStars(stars)
+  if (usable.x.length < leastStars) {
+    return { ok: false, reason: `only ${usable.x.length} usable stars; solving needs ${leastStars}` }
+  }
+  const [x, y] = [(width - 1) / 2, (height - 1) / 2]
+  const { raDeg, decDeg } = pixelToSky(guess, x, y)
+  const plane = tangentPlane(raDeg, decDeg)
+  const unit = Math.max(width, height) / 2
+  const slope = (dx: number, dy: number): readonly [number, number] => {
+    const sky = pixelToSky(guess, x + dx, y + dy)
+    return onPlane(plane, sky.raDeg, sky.decDeg) ?? [0, 0]
+  }
+  const [alongX, alongY] = [slope(unit / 4, 0), slope(0, unit / 4)]
+  const start = {
+    bending: 'linear' as const,
+    order: 1 as const,
+    centre: [x, y] as const,
+    unit,
+    xi: Float64Array.of(0, 4 * alongX[0], 4 * alongY[0]),
+    eta: Float64Array.of(0, 4 * alongX[1], 4 * alongY[1]),
+  }
+  const solution = solutionFrom(usable, width, height, plane, start, catalogue)
+  const place = `${raDeg.toFixed(3)} ${decDeg.toFixed(3)}`
+  return solution ?? { ok: false, reason: `the catalogue does not confirm ${place} among ${usable.x.length} stars` }
+}
+
+/** All stars fitted from a first guess; undefined when they do not agree beyond chance. */
+function solutionFrom(
+  stars: Stars,
+  width: number,
+  height: number,
+  plane: Wcs,
+  start: FieldFit,
+  catalogue: SkyCatalogue,
+): Extract<Solution, { ok: true }> | undefined {
+  const refined = refineField(stars, width, height, plane, start, catalogue)
   if (!refined) return undefined
   const { wcs, matches, rmsPixels, logChance } = refined
-  const scale = pixelScaleArcsec(wcs) / 3600
-  const middle = pixelToSky(wcs, centre[0], centre[1])
-  if (!patch.allows(middle, scale)) return undefined
   const zero = measureZeroPoint(
     matches.map((match) => ({
       fluxAdu: stars.flux[match.star]!,
@@ -318,8 +365,8 @@ function finish(search: Search, patch: SkyPatch, tile: Tile, guess: Similarity):
     wcs,
     matched: matches.length,
     rmsPixels,
-    ...middle,
-    scaleArcsecPerPixel: scale * 3600,
+    ...pixelToSky(wcs, (width - 1) / 2, (height - 1) / 2),
+    scaleArcsecPerPixel: pixelScaleArcsec(wcs),
     rotationDeg: (Math.atan2(wcs.cd[1], wcs.cd[3]) * 180) / Math.PI,
     parity: wcs.cd[0] * wcs.cd[3] - wcs.cd[1] * wcs.cd[2] < 0 ? 1 : -1,
     ...(zero && { zeroPointMag: zero.zeroPointMag }),

@@ -145,8 +145,8 @@ function betweenLog(random: Random, from: number, to: number): number {
 }
 
 /** A telescope of 0.9 to 10″ a pixel somewhere on the sky, at any angle, in either parity. */
-export function drawView(random: Random): View {
-  const [width, height] = sensors[Math.floor(random.next() * sensors.length)]!
+export function drawView(random: Random, sensor?: readonly [number, number]): View {
+  const [width, height] = sensor ?? sensors[Math.floor(random.next() * sensors.length)]!
   return {
     width,
     height,
@@ -169,9 +169,9 @@ function drawObserving(random: Random): Observing {
 }
 
 /** A frame that can be solved: 10 to 500 stars of the catalogue, a hint within 2° and a scale within 5 %. */
-export function drawTrial(catalogue: SkyCatalogue, random: Random): Trial {
+export function drawTrial(catalogue: SkyCatalogue, random: Random, sensor?: readonly [number, number]): Trial {
   for (;;) {
-    const view = drawView(random)
+    const view = drawView(random, sensor)
     const observing = drawObserving(random)
     const { stars, real } = observe(view, observing, catalogue, random)
     if (real < 10) continue
@@ -240,7 +240,8 @@ export interface TrialResult {
   readonly matched: number
 }
 
-const wrongPixels = 5
+/** A solution further from the truth is of another place. */
+export const wrongPixels = 5
 
 /** Solves one trial and compares the answer with the truth. `cpuMs` reads this process's CPU clock. */
 export function runTrial(trial: Trial, catalogue: SkyCatalogue, cpuMs: () => number): TrialResult {
