@@ -53,6 +53,10 @@ describe('a frame', () => {
     ['clouded', { expected: { zeroPointMag: 24.5 } }, {}, 'rejected'],
     ['clouded', { expected: { stars: 400 } }, {}, 'poor'],
     ['wrong field', { hint: { raDeg: 10.4, decDeg: 20, radiusDeg: 1 } }, {}, 'poor'],
+    ['no stars', { stars: [] }, {}, 'rejected'],
+    ['dome closed', { stars: [], skyAdu: 20, expected: { skyAdu: 500 } }, {}, 'rejected'],
+    ['saturated sky', { skyAdu: 40_000, saturationAdu: 65_535 }, {}, 'poor'],
+    ['saturated sky', { skyAdu: 60_000, saturationAdu: 65_535 }, {}, 'rejected'],
     ['unknown field', { solution: { ok: false, reason: 'no match' } }, {}, 'rejected'],
   ] as const)('is graded down when it is %s', (reason, input, stars, expected) => {
     const quality = grade(input, stars)

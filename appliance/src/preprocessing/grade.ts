@@ -17,6 +17,8 @@ export interface GradeInput {
   readonly solution: Solution | undefined
   readonly hint?: SolveHint | undefined
   readonly expected?: Expected | undefined
+  /** Where pixels saturate, ADU. */
+  readonly saturationAdu?: number | undefined
 }
 
 /** What good frames of this field, filter and exposure time showed. */
@@ -24,6 +26,7 @@ export interface Expected {
   readonly fwhmPixels?: number
   readonly zeroPointMag?: number
   readonly stars?: number
+  readonly skyAdu?: number
 }
 
 type Grade = FrameQuality['grade']
@@ -40,7 +43,11 @@ const limits = {
   fwhmGrowth: { poor: 1.5, rejected: 2.5 },
   extinctionMag: { poor: 0.7, rejected: 2 },
   starShare: { poor: 0.4, rejected: 0.1 },
+  /** Of the saturation level. */
+  skyShare: { poor: 0.5, rejected: 0.8 },
 } as const
+/** Without stars and with less than this share of the usual sky, no light came in. */
+const darkShare = 0.3
 /** A trail turns all stars the same way: the mean of their doubled angles is at least this long. */
 const aligned = 0.6
 /** A frame is off its field when its centre misses by this share of its smaller side. */
@@ -55,7 +62,8 @@ export function gradeFrame(input: GradeInput): FrameQuality {
   const ellipticity = typicalOf(stars, (star) => star.ellipticity) ?? fallback.ellipticity
   const zeroPointMag = solution?.ok ? solution.zeroPointMag : undefined
   const verdicts = [
-    starsVerdict(real.length, input.expected),
+    starsVerdict(real.length, input),
+    skyVerdict(input),
     trailVerdict(real, ellipticity),
     focusVerdict(fwhmPixels, input.expected),
     cloudVerdict(zeroPointMag, input.expected),
@@ -89,12 +97,23 @@ function beyond(value: number, limit: { readonly poor: number; readonly rejected
   return passed(limit.rejected) ? 'rejected' : passed(limit.poor) ? 'poor' : undefined
 }
 
-function starsVerdict(count: number, expected: Expected | undefined): Verdict | undefined {
+function starsVerdict(count: number, { expected, skyAdu }: GradeInput): Verdict | undefined {
   const few = beyond(count, limits.stars)
+  if (few === 'rejected' && expected?.skyAdu !== undefined && skyAdu < darkShare * expected.skyAdu) {
+    return { grade: few, reason: `dome closed or telescope covered: ${count} stars and no light of the sky` }
+  }
+  if (count === 0) return { grade: 'rejected', reason: 'no stars' }
   if (few) return { grade: few, reason: `few stars: ${count}` }
   if (expected?.stars === undefined || expected.stars === 0) return undefined
   const grade = beyond(count / expected.stars, limits.starShare)
   return grade && { grade, reason: `clouded: ${count} stars of the usual ${Math.round(expected.stars)}` }
+}
+
+function skyVerdict({ skyAdu, saturationAdu }: GradeInput): Verdict | undefined {
+  if (saturationAdu === undefined || !(saturationAdu > 0)) return undefined
+  const share = skyAdu / saturationAdu
+  const grade = beyond(share, limits.skyShare)
+  return grade && { grade, reason: `saturated sky: ${(100 * share).toFixed(0)} % of the camera's range` }
 }
 
 function trailVerdict(stars: readonly Star[], ellipticity: number): Verdict | undefined {

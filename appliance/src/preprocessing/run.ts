@@ -6,6 +6,7 @@ import type { FrameRecord } from '../contract/records.ts'
 import { type Offload, taskIn } from '../frames/offload.ts'
 import type { Stage } from '../store/stage.ts'
 import type { Job, Store } from '../store/store.ts'
+import { expectedOf, historyLimit } from './history.ts'
 
 /**
  * Preprocessing: a raw light frame in; a calibrated frame with mask and variance, its stars, its place on the sky and its
@@ -39,6 +40,10 @@ async function calibrateFrame(deps: PreprocessingDeps, job: Job): Promise<void> 
       outPath: join(store.folder, path),
       masters: mastersFor(store, frame),
       camera: deps.settings().camera,
+      expected: expectedOf(
+        frame,
+        store.frames({ fieldId: frame.fieldId, type: 'light', before: frame.capturedAtMs, limit: historyLimit }),
+      ),
       field: deps.settings().fields.find((field) => field.fieldId === frame.fieldId),
     }),
   )

@@ -10,6 +10,7 @@ import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
 import { calibrate, type Masters } from './calibrate.ts'
+import type { Expected } from './grade.ts'
 import { type Master, masterBias, masterDark, masterFlat } from './masters.ts'
 import { examineFrame } from './task.ts'
 
@@ -28,6 +29,8 @@ export interface CalibrateInput {
   readonly camera: CameraSettings
   /** Where the frame should point; without it nothing is solved. */
   readonly field: FieldSettings | undefined
+  /** What good frames like it showed. */
+  readonly expected?: Expected | undefined
 }
 
 const catalogue = openStarCatalogue()
@@ -49,7 +52,12 @@ export async function calibrateFile(
     scaleArcsecPerPixel:
       (206.264806 * pixelMicrometres * (raw.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
   }
-  const { quality, wcs } = examineFrame(compute, calibrated, { hint, catalogue })
+  const { quality, wcs } = examineFrame(compute, calibrated, {
+    hint,
+    expected: input.expected,
+    saturationAdu: input.camera.saturationAdu,
+    catalogue,
+  })
   const solved = wcs
     ? wcsToHeader(calibrated.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar')
     : calibrated.header

@@ -22,6 +22,7 @@ export interface ExamineOptions {
   readonly catalogue?: SkyCatalogue | undefined
   /** What good frames of this field and filter showed. */
   readonly expected?: Expected | undefined
+  readonly saturationAdu?: number | undefined
   readonly thresholdSigma?: number
   /** For the stars' flux errors when the frame has no variance. */
   readonly gainElectronsPerAdu?: number
@@ -46,6 +47,7 @@ export function examineFrame(compute: Compute, frame: Frame, options: ExamineOpt
     solution,
     hint,
     expected,
+    saturationAdu: options.saturationAdu,
   })
   return { quality, background, stars, solution, wcs: solution?.ok ? solution.wcs : undefined }
 }
