@@ -35,6 +35,9 @@ export const FrameQuality = Type.Object({
   decDeg: Type.Optional(Type.Number()),
   solveRmsPixels: Type.Optional(Type.Number()),
   zeroPointMag: Type.Optional(Type.Number()),
+  /** Of single catalogue stars about the zero point. */
+  zeroPointScatterMag: Type.Optional(Type.Number()),
+  zeroPointStars: Type.Optional(Type.Integer()),
   limitingMag: Type.Optional(Type.Number()),
   grade: Type.Union([Type.Literal('good'), Type.Literal('poor'), Type.Literal('rejected')]),
   reasons: Type.Array(Type.String()),

@@ -19,6 +19,8 @@ export interface GradeInput {
   readonly expected?: Expected | undefined
   /** Where pixels saturate, ADU. */
   readonly saturationAdu?: number | undefined
+  /** Flux at which half of injected stars are found; without it the limit comes from the sky's noise and the FWHM. */
+  readonly limitFluxAdu?: number | undefined
 }
 
 /** What good frames of this field, filter and exposure time showed. */
@@ -78,11 +80,25 @@ export function gradeFrame(input: GradeInput): FrameQuality {
     solved: solution?.ok ?? false,
     ...(solution?.ok && { raDeg: solution.raDeg, decDeg: solution.decDeg, solveRmsPixels: solution.rmsPixels }),
     ...(zeroPointMag !== undefined && { zeroPointMag }),
-    ...(zeroPointMag !== undefined &&
-      fwhmPixels > 0 && { limitingMag: limitingMagnitude(zeroPointMag, skyRmsAdu, fwhmPixels) }),
+    ...(solution?.ok &&
+      solution.zeroPoint && {
+        zeroPointScatterMag: solution.zeroPoint.scatterMag,
+        zeroPointStars: solution.zeroPoint.stars,
+      }),
+    ...(zeroPointMag !== undefined && limitOf(input, zeroPointMag, fwhmPixels)),
     grade: worst(verdicts),
     reasons: verdicts.map((verdict) => verdict.reason),
   }
+}
+
+/** Measured where it was, else calculated. */
+function limitOf(
+  { limitFluxAdu, skyRmsAdu }: GradeInput,
+  zeroPointMag: number,
+  fwhmPixels: number,
+): { readonly limitingMag?: number } {
+  if (limitFluxAdu !== undefined) return { limitingMag: zeroPointMag - 2.5 * Math.log10(limitFluxAdu) }
+  return fwhmPixels > 0 ? { limitingMag: limitingMagnitude(zeroPointMag, skyRmsAdu, fwhmPixels) } : {}
 }
 
 function worst(verdicts: readonly Verdict[]): Grade {

@@ -7,6 +7,7 @@ import { subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
 import { preprocessingError } from './errors.ts'
+import { stackInto } from './stack.ts'
 import { measureStars, type Star, StarFlag } from './stars.ts'
 
 /**
@@ -154,13 +155,9 @@ function copyBand(compute: Compute, source: FrameSource, shape: Plane, top: numb
 
 function stackBands(compute: Compute, bands: readonly Plane[], offset: Plane, top: number): void {
   const { width, height } = bands[0]!
-  const table = compute.allocate(bands.length * 4)
-  const factors = compute.allocate(bands.length * 4)
-  new Uint32Array(compute.memory.buffer, table, bands.length).set(bands.map((band) => band.pointer))
-  new Float32Array(compute.memory.buffer, factors, bands.length).fill(1)
   const out = compute.float32(width, height)
-  const scratch = compute.allocate(bands.length * 16 * compute.threads)
-  compute.rows('stackClipped', height, [table, factors, bands.length, out.pointer, width, 2.5, scratch], 4)
+  const pointers = bands.map((band) => band.pointer)
+  stackInto(compute, pointers, out, { kappa: 2.5 })
   offset.data.set(out.data, top * width)
 }
 

@@ -10,6 +10,8 @@ export interface ZeroPoint {
   readonly zeroPointMag: number
   /** 1.4826 × median absolute deviation of single stars. */
   readonly scatterMag: number
+  /** Of the zero point itself: 1.253 × scatter ÷ √stars, the standard error of a median. */
+  readonly errorMag: number
   readonly stars: number
 }
 
@@ -32,7 +34,8 @@ export function measureZeroPoint(stars: readonly PhotometricStar[]): ZeroPoint |
     const scatter = 1.4826 * median(values.map((value) => Math.abs(value - centre)))
     const kept = values.filter((value) => Math.abs(value - centre) <= 3 * Math.max(scatter, 0.02))
     if (kept.length === values.length || round === 4) {
-      return { zeroPointMag: centre, scatterMag: scatter, stars: values.length }
+      const errorMag = (1.2533 * scatter) / Math.sqrt(values.length)
+      return { zeroPointMag: centre, scatterMag: scatter, errorMag, stars: values.length }
     }
     values = kept
   }

@@ -67,13 +67,18 @@ export async function calibrateFile(
 }
 
 function qualityCards(quality: FrameQuality): Parameters<FitsHeader['withAll']>[0] {
-  const { zeroPointMag } = quality
+  const { zeroPointMag, zeroPointScatterMag, zeroPointStars, limitingMag } = quality
   return {
     NSTARS: [quality.stars, 'stars measured'],
     FWHM: [real(quality.fwhmPixels), '[px]'],
     ELLIPTIC: [real(quality.ellipticity), '1 - b/a'],
     SKYADU: [real(quality.skyAdu), '[ADU]'],
     ...(zeroPointMag !== undefined && { MAGZPT: [real(zeroPointMag), 'magnitude of 1 ADU in this exposure'] as const }),
+    ...(zeroPointScatterMag !== undefined && {
+      MAGZRMS: [real(zeroPointScatterMag), '[mag] scatter of single stars'] as const,
+    }),
+    ...(zeroPointStars !== undefined && { MAGZNUM: [zeroPointStars, 'stars of the zero point'] as const }),
+    ...(limitingMag !== undefined && { MAGLIM: [real(limitingMag), 'half of injected stars are found'] as const }),
   }
 }
 

@@ -3,7 +3,7 @@ import type { StarCatalogue } from '../observations/starCatalogue.ts'
 import { TriangleIndex, trianglesOf } from './asterisms.ts'
 import { verdictOf } from './chance.ts'
 import { type FieldFit, onPlane, tangentPlane } from './fieldFit.ts'
-import { measureZeroPoint } from './photometry.ts'
+import { measureZeroPoint, type ZeroPoint } from './photometry.ts'
 import { PointGrid } from './pointGrid.ts'
 import { refineField } from './refineField.ts'
 import { SkyPatch } from './skyPatch.ts'
@@ -47,6 +47,8 @@ export type Solution =
       readonly parity: 1 | -1
       /** Catalogue magnitude of a star of 1 ADU, when enough stars match. */
       readonly zeroPointMag?: number
+      /** With its scatter and the number of stars. */
+      readonly zeroPoint?: ZeroPoint
       /** log10 of the chance that unrelated stars agree as well. */
       readonly logChance: number
     }
@@ -369,7 +371,7 @@ function solutionFrom(
     scaleArcsecPerPixel: pixelScaleArcsec(wcs),
     rotationDeg: (Math.atan2(wcs.cd[1], wcs.cd[3]) * 180) / Math.PI,
     parity: wcs.cd[0] * wcs.cd[3] - wcs.cd[1] * wcs.cd[2] < 0 ? 1 : -1,
-    ...(zero && { zeroPointMag: zero.zeroPointMag }),
+    ...(zero && { zeroPointMag: zero.zeroPointMag, zeroPoint: zero }),
     logChance,
   }
 }

@@ -4,6 +4,8 @@ import type { Frame } from '../frames/frame.ts'
 import type { Wcs } from '../frames/wcs.ts'
 import { type Background, measureBackground } from './background.ts'
 import { type Expected, gradeFrame } from './grade.ts'
+import { injectedLimit } from './limitingMagnitude.ts'
+import { limitingMagnitude, typicalOf } from './photometry.ts'
 import { type SkyCatalogue, type Solution, type SolveHint, solve } from './solve.ts'
 import { measureStars, type Star } from './stars.ts'
 
@@ -48,6 +50,15 @@ export function examineFrame(compute: Compute, frame: Frame, options: ExamineOpt
     hint,
     expected,
     saturationAdu: options.saturationAdu,
+    limitFluxAdu: solution?.ok ? limitOf(compute, frame, stars, background) : undefined,
   })
   return { quality, background, stars, solution, wcs: solution?.ok ? solution.wcs : undefined }
+}
+
+/** Flux at which half of the stars put into the frame are found; undefined where it cannot be tried. */
+function limitOf(compute: Compute, frame: Frame, stars: readonly Star[], background: Background): number | undefined {
+  const fwhmPixels = typicalOf(stars, (star) => star.fwhmPixels)
+  if (fwhmPixels === undefined) return undefined
+  const aboutFluxAdu = 10 ** (-0.4 * limitingMagnitude(0, background.globalRmsAdu, fwhmPixels))
+  return injectedLimit(compute, frame.science, frame.mask, stars, { fwhmPixels, aboutFluxAdu })?.fluxAdu
 }
