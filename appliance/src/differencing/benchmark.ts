@@ -13,6 +13,7 @@ import { readFrame } from '../frames/fits/read.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { createMesh } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
+import { benchWarp } from './benchWarp.ts'
 import { differenceFrames } from './difference.ts'
 import type { DifferenceSummary } from './differenceSummary.ts'
 import { moffatStamp } from './moffat.ts'
@@ -198,7 +199,7 @@ export async function benchDifferencing(): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-differencing-'))
   try {
     const peers = await peerTimes()
-    const out: BenchRow[] = []
+    const out: BenchRow[] = await benchWarp()
     for (const side of sides) {
       const { science, reference } = writeScene(folder, side)
       for (const threads of new Set([1, availableParallelism()])) {

@@ -7,9 +7,10 @@ import { pixelToSky, wcsFromHeader } from '../frames/wcs.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
 import { type Candidate, cutout } from './candidates.ts'
-import { type Difference, differenceFrames } from './difference.ts'
+import { type Difference, differencePrepared } from './difference.ts'
+import { prepare } from './prepare.ts'
 import { buildReference } from './references.ts'
-import { factExtensions } from './referencesFile.ts'
+import { factExtensions, readReference } from './referencesFile.ts'
 
 /** What `run.ts` asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
 
@@ -39,7 +40,11 @@ export async function differenceFiles(
   input: DifferenceInput,
 ): Promise<{ readonly candidates: number; readonly engine: string }> {
   const science = readFrame(compute, input.sciencePath)
-  const difference = differenceFrames(compute, science, readFrame(compute, input.referencePath))
+  const prepared = prepare(compute, science, { name: 'science' })
+  // Its sky and stars are in its file.
+  const { frame: reference, background, stars } = readReference(compute, input.referencePath)
+  const warm = prepare(compute, reference, { measured: { background, stars }, name: 'reference' })
+  const difference = differencePrepared(compute, prepared, warm)
   const wcs = wcsFromHeader(science.header)
   const positive = difference.candidates.filter((candidate) => candidate.scorr > 0).slice(0, mostStamps)
   const stored = positive.map(
