@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import type { BenchRow } from '../contract/bench.ts'
@@ -25,21 +25,21 @@ interface Timed {
 type Peers = Readonly<Record<string, Readonly<Record<string, Timed & { readonly peer: string }>>>>
 
 /** The best of several after one to warm up; CPU time is that of all threads. */
-function timed(work: () => void): Timed {
+function timed(clock: Clock, work: () => void): Timed {
   work()
   let best: Timed = { ms: Number.POSITIVE_INFINITY, cpuMs: Number.POSITIVE_INFINITY }
   for (let run = 0; run < runs; run++) {
     const cpu = process.cpuUsage()
-    const start = systemClock.monotonic()
+    const start = clock.monotonic()
     work()
     const used = process.cpuUsage(cpu)
-    const [ms, cpuMs] = [systemClock.monotonic() - start, (used.user + used.system) / 1000]
+    const [ms, cpuMs] = [clock.monotonic() - start, (used.user + used.system) / 1000]
     best = { ms: Math.min(best.ms, ms), cpuMs: Math.min(best.cpuMs, cpuMs) }
   }
   return best
 }
 
-function warpTimes(compute: Compute, side: number): Timed {
+function warpTimes(clock: Clock, compute: Compute, side: number): Timed {
   using _scratch = compute.scope()
   const random = createRandom('bench/warp')
   const science = compute.float32(side, side)
@@ -48,7 +48,7 @@ function warpTimes(compute: Compute, side: number): Timed {
   const source = { science, mask: compute.uint16(side, side), variance: undefined }
   const [c, s] = [Math.cos(0.003), Math.sin(0.003)]
   const turn = affine([1.3, c, -s, -2.4, s, c])
-  return timed(() => {
+  return timed(clock, () => {
     using _scratch = compute.scope()
     warp(compute, source, turn, { width: side, height: side })
   })
@@ -77,10 +77,10 @@ function starLists(count: number): { science: StarPosition[]; reference: StarPos
   return { science, reference }
 }
 
-function registerTimes(count: number): Timed {
+function registerTimes(clock: Clock, count: number): Timed {
   const size = { width: 4096, height: 4096 }
   const lists = starLists(count)
-  return timed(() => {
+  return timed(clock, () => {
     registerStars({ ...lists, scienceSize: size, referenceSize: size })
   })
 }
@@ -116,13 +116,13 @@ function row(
 }
 
 /** Figures on 2048² and 4096² frames, on one thread and on all, with the peers in the same call. */
-export async function benchWarp(): Promise<BenchRow[]> {
+export async function benchWarp(clock: Clock): Promise<BenchRow[]> {
   const peers = await peerTimes()
   const out: BenchRow[] = []
   for (const side of sides) {
     for (const threads of new Set([1, availableParallelism()])) {
       using compute = createCompute({ threads })
-      const ours = warpTimes(compute, side)
+      const ours = warpTimes(clock, compute, side)
       const peer = threads === 1 ? peers['warp']?.[side] : undefined
       const install = threads === 1 ? 'apt-get install swarp python3-numpy' : null
       const name = 'warp, quintic B-spline in memory'
@@ -131,7 +131,7 @@ export async function benchWarp(): Promise<BenchRow[]> {
     }
   }
   const match = 'apt-get install python3-astroalign'
-  out.push(row('match of 600 stars in each list', 4096, 1, registerTimes(600), peers['match']?.[4096], match))
-  out.push(row('match of 12,000 stars in each list', 4096, 1, registerTimes(12_000), undefined, null))
+  out.push(row('match of 600 stars in each list', 4096, 1, registerTimes(clock, 600), peers['match']?.[4096], match))
+  out.push(row('match of 12,000 stars in each list', 4096, 1, registerTimes(clock, 12_000), undefined, null))
   return out
 }

@@ -199,7 +199,7 @@ export async function benchDifferencing(): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-differencing-'))
   try {
     const peers = await peerTimes()
-    const out: BenchRow[] = await benchWarp()
+    const out: BenchRow[] = await benchWarp(systemClock)
     for (const side of sides) {
       const { science, reference } = writeScene(folder, side)
       for (const threads of new Set([1, availableParallelism()])) {
