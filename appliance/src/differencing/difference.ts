@@ -18,6 +18,7 @@ import {
   type StarComparison,
 } from './fluxRatio.ts'
 import { estimateGain, type GainEstimate } from './gain.ts'
+import { takeOffMedian } from './level.ts'
 import { meshFor, type Prepared, photometricStars, prepare, registrationStars, smoothed } from './prepare.ts'
 import { measurePsf, psfRadius } from './psf.ts'
 import type { PsfStar } from './psfStars.ts'
@@ -141,6 +142,7 @@ class Work {
     const asTaken = this.#timed('repair', () => this.#repair(science, aligned, sides, mask))
     const zogy = this.#timed('zogy', () => this.#subtract(science, aligned, sides, comparison))
     asTaken()
+    this.#timed('zogy', () => takeOffMedian(compute, zogy.scorr, 1))
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
     const list = this.#timed('candidates', () => this.#candidates(zogy, science, aligned, sides, comparison))
     const stars = { science: science.stars.length, reference: reference.stars.length }

@@ -166,6 +166,19 @@ export interface Kernels {
     scratch: number,
   ): void
   zogyTiles(tileFrom: number, tileTo: number, job: number): void
+  cellMedians(
+    rowFrom: number,
+    rowTo: number,
+    plane: number,
+    width: number,
+    height: number,
+    cell: number,
+    columns: number,
+    sigma: number,
+    out: number,
+    scratch: number,
+  ): void
+  subtractMesh(rowFrom: number, rowTo: number, plane: number, width: number, mesh: number, scratch: number): void
 
   // Background, stars, calibration and stacking: see the files of preprocessing with these names.
   signalRows(

@@ -463,8 +463,8 @@ function score(job: usize, tile: usize): void {
   const sR = sN + 10 * line
   const d = sR + 10 * line
   const variance = d + 10 * line
-  const skyN = variance + 10 * line
-  const skyR = skyN + line + 16
+  const rmsN = variance + 10 * line
+  const rmsR = rmsN + line + 16
   const fluxR = float(job, jobFluxRatio)
   const varianceN = float(tile, tileVarianceN)
   const perDifference = sqrt<f32>(varianceN * fluxR * fluxR + float(tile, tileVarianceR)) / fluxR
@@ -485,14 +485,16 @@ function score(job: usize, tile: usize): void {
       const at = <usize>(row - y + 2) * line + (<usize>border << 2)
       const frameY = int(tile, tileY) + row - border
       const out = <usize>(frameY * width + x) << 2
-      meshLine(job + (<usize>jobMeshN << 2), x, frameY, columns, float(tile, tileSquareN), skyN)
-      meshLine(job + (<usize>jobMeshR << 2), x, frameY, columns, float(tile, tileSquareR), skyR)
+      meshLine(job + (<usize>jobMeshN << 2), x, frameY, columns, rmsN)
+      meshLine(job + (<usize>jobMeshR << 2), x, frameY, columns, rmsR)
       scoreRow(
         sN + at,
         sR + at,
         variance + at,
-        skyN,
-        skyR,
+        rmsN,
+        rmsR,
+        float(tile, tileSquareN),
+        float(tile, tileSquareR),
         line,
         columns,
         ptr(job, jobScorr) + out,

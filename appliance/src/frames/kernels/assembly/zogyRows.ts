@@ -69,11 +69,10 @@ export function dropRing(rows: usize, line: usize): void {
 }
 
 /**
- * The variance of the sky along a row: `square` (the sum of the squares of a noise kernel) times the square of the rms, which
- * is bilinear between the middles of the mesh's cells. A mesh: pointer, columns, rows, pixels of a cell (f32). Writes up to
- * three floats too many.
+ * A mesh along a row of the frame, bilinear between the middles of its cells: pointer, columns, rows, pixels of a cell (f32).
+ * Writes up to three floats too many.
  */
-export function meshLine(mesh: usize, x: i32, y: i32, count: i32, square: f32, out: usize): void {
+export function meshLine(mesh: usize, x: i32, y: i32, count: i32, out: usize): void {
   const nodes = <usize>load<u32>(mesh)
   const columns = load<i32>(mesh, 4)
   const rows = load<i32>(mesh, 8)
@@ -83,7 +82,6 @@ export function meshLine(mesh: usize, x: i32, y: i32, count: i32, square: f32, o
   const share = v - <f32>j
   const upper = nodes + (<usize>(j * columns) << 2)
   const lower = nodes + (<usize>(min(j + 1, rows - 1) * columns) << 2)
-  const scale = f32x4.splat(square)
   const steps = f32x4(0, 1, 2, 3)
   let at = 0
   while (at < count) {
@@ -97,7 +95,7 @@ export function meshLine(mesh: usize, x: i32, y: i32, count: i32, square: f32, o
     let value = f32x4.add(f32x4.splat(left + (u - <f32>i) * (right - left)), f32x4.mul(steps, f32x4.splat(slope)))
     const step = f32x4.splat(4 * slope)
     for (let k = at; k < next; k += 4) {
-      v128.store(out + (<usize>k << 2), f32x4.mul(scale, f32x4.mul(value, value)))
+      v128.store(out + (<usize>k << 2), value)
       value = f32x4.add(value, step)
     }
     at = next
@@ -113,15 +111,17 @@ function node(upper: usize, lower: usize, column: i32, share: f32): f32 {
 
 /**
  * S_corr (eq. 25) along a row, with V_ast of eq. 30-33 from central differences: `astX` and `astY` are variances of the
- * position, pixels². `relative` is the error of the flux ratio and the PSF as a share of S_r. Adds to `counts`: pixels below
+ * position, pixels². The sky adds the square of its rms times the sum of the squares of the noise kernel. `relative` is the error of the flux ratio and the PSF as a share of S_r. Adds to `counts`: pixels below
  * 0, and pixels within 0.6745 of 0 (half of all when the noise is Gaussian and its model right).
  */
 export function scoreRow(
   sN: usize,
   sR: usize,
   variance: usize,
-  skyN: usize,
-  skyR: usize,
+  rmsN: usize,
+  rmsR: usize,
+  squareN: f32,
+  squareR: f32,
   line: usize,
   columns: i32,
   scorr: usize,
@@ -136,6 +136,8 @@ export function scoreRow(
   const ax = f32x4.mul(quarter, f32x4.splat(astX))
   const ay = f32x4.mul(quarter, f32x4.splat(astY))
   const share = f32x4.splat(relative)
+  const sumN = f32x4.splat(squareN)
+  const sumR = f32x4.splat(squareR)
   const zero = f32x4.splat(0)
   const tiny = f32x4.splat(1e-30)
   const quartile = f32x4.splat(0.6744898)
@@ -150,7 +152,9 @@ export function scoreRow(
     const ry = f32x4.sub(v128.load(sR + at + line), v128.load(sR + at - line))
     const alongX = f32x4.add(f32x4.mul(nx, nx), f32x4.mul(rx, rx))
     const alongY = f32x4.add(f32x4.mul(ny, ny), f32x4.mul(ry, ry))
-    const sky = f32x4.add(v128.load(skyN + at), v128.load(skyR + at))
+    const noiseN = v128.load(rmsN + at)
+    const noiseR = v128.load(rmsR + at)
+    const sky = f32x4.add(f32x4.mul(sumN, f32x4.mul(noiseN, noiseN)), f32x4.mul(sumR, f32x4.mul(noiseR, noiseR)))
     const noise = f32x4.add(f32x4.max(zero, v128.load(variance + at)), sky)
     const shape = f32x4.mul(share, r)
     const astrometric = f32x4.add(f32x4.mul(ax, alongX), f32x4.mul(ay, alongY))
