@@ -139,7 +139,7 @@ class Work {
     const sides = this.#timed('psf', () => this.#sides(science, aligned))
     const comparison = this.#timed('fluxRatio', () => this.#compare(sides, aligned.stars))
     const mask = uniteMasks(compute, science.mask, aligned.mask)
-    const asTaken = this.#timed('repair', () => this.#repair(science, aligned, sides, mask))
+    const asTaken = this.#timed('repair', () => this.#repair(science, aligned, sides, mask, comparison))
     const zogy = this.#timed('zogy', () => this.#subtract(science, aligned, sides, comparison))
     asTaken()
     this.#timed('zogy', () => takeOffMedian(compute, zogy.scorr, 1))
@@ -238,12 +238,13 @@ class Work {
   }
 
   /** Fills what would ring through the Fourier transform; the result puts the pixels back as they were taken. */
-  #repair(science: Prepared, aligned: Aligned, sides: Sides, mask: MaskPlane): () => void {
-    const blobs = saturatedBlobs(science.mask, aligned.mask)
+  #repair(science: Prepared, aligned: Aligned, sides: Sides, mask: MaskPlane, comparison: StarComparison): () => void {
+    const blobs = saturatedBlobs(this.#compute, science.mask, aligned.mask)
     const pixels = blobs.flatMap((blob) => blob.pixels)
     const taken = [science.plane, aligned.plane].map(({ data }) => pixels.map((at) => data[at]!))
-    replaceSaturated(science.plane, science.mask, blobs, sides.science.psf, sides.science.rmsAdu)
-    replaceSaturated(aligned.plane, aligned.mask, blobs, sides.reference.psf, sides.reference.rmsAdu)
+    const sideN = { ...sides.science, fluxRatio: 1, shift: [0, 0] as const }
+    const sideR = { ...sides.reference, fluxRatio: comparison.ratio, shift: centredShift(comparison) }
+    replaceSaturated([sideN, sideR], blobs)
     clearMissing(this.#compute, science.plane, aligned.plane, mask)
     return () => {
       pixels.forEach((at, k) => {

@@ -8,96 +8,97 @@ export interface MoffatShape {
   readonly beta: number
 }
 
-const fine = [-0.4, -0.2, 0, 0.2, 0.4]
-const coarse = [-1 / 3, 0, 1 / 3]
-
-/** A stamp of `size` × `size` centred on its middle pixel, integrated over 5 × 5 points a pixel; not normalised. */
-export function moffatStamp(shape: MoffatShape, size: number, points: readonly number[] = fine): Float64Array {
-  const stamp = new Float64Array(size * size)
-  const half = (size - 1) / 2
-  const alpha = shape.fwhmPixels / (2 * Math.sqrt(2 ** (1 / shape.beta) - 1))
-  const e = Math.min(0.6, Math.hypot(shape.e1, shape.e2))
-  const angle = Math.atan2(shape.e2, shape.e1) / 2
-  const [c, s] = [Math.cos(angle), Math.sin(angle)]
-  const stretch = Math.sqrt((1 + e) / (1 - e))
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      let sum = 0
-      for (const v of points) {
-        for (const u of points) {
-          const [px, py] = [x - half + u, y - half + v]
-          const along = (c * px + s * py) / (alpha * stretch)
-          const across = ((-s * px + c * py) * stretch) / alpha
-          sum += (1 + along * along + across * across) ** -shape.beta
-        }
-      }
-      stamp[y * size + x] = sum / (points.length * points.length)
-    }
-  }
-  return stamp
+/** Points and weights of the Gauss-Legendre rules with two, three and four points over (−½, ½). */
+const rules: Readonly<Record<2 | 3 | 4, readonly (readonly [number, number])[]>> = {
+  2: symmetric([[0.28867513459481287, 0.5]]),
+  3: [[0, 4 / 9], ...symmetric([[0.3872983346207417, 5 / 18]])],
+  4: symmetric([
+    [0.16999052179242816, 0.3260725774312731],
+    [0.4305681557970263, 0.1739274225687269],
+  ]),
 }
 
-/** Fits shape and amplitude to a centred stamp within `radius` pixels by a downhill simplex (Nelder & Mead 1965). */
-export function fitMoffat(stamp: ArrayLike<number>, size: number, radius: number, start: MoffatShape): MoffatShape {
-  const half = (size - 1) / 2
-  const reach = Math.min(half, Math.ceil(radius))
-  const side = 2 * reach + 1
-  const cost = ([fwhm, e1, e2, beta]: readonly number[]): number => {
-    if (!(fwhm! > 0.8 && fwhm! < size && beta! > 1.6 && beta! < 8 && Math.hypot(e1!, e2!) < 0.55)) return 1e30
-    const model = moffatStamp({ fwhmPixels: fwhm!, e1: e1!, e2: e2!, beta: beta! }, side, coarse)
-    let [mm, md, dd] = [0, 0, 0]
-    for (let j = 0; j < side; j++) {
-      for (let i = 0; i < side; i++) {
-        const m = model[j * side + i]!
-        const d = stamp[(j + half - reach) * size + i + half - reach]!
-        mm += m * m
-        md += m * d
-        dd += d * d
-      }
-    }
-    return dd - (md * md) / mm
-  }
-  const [fwhmPixels, e1, e2, beta] = simplex(
-    cost,
-    [start.fwhmPixels, start.e1, start.e2, start.beta],
-    [0.3, 0.05, 0.05, 0.5],
-  )
-  return { fwhmPixels: fwhmPixels!, e1: e1!, e2: e2!, beta: beta! }
+function symmetric(half: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+  return half.flatMap(([x, w]) => [[-x, w] as const, [x, w] as const])
 }
 
-function simplex(
-  cost: (p: readonly number[]) => number,
-  start: readonly number[],
-  steps: readonly number[],
-): readonly number[] {
-  const n = start.length
-  const corners = [start, ...start.map((_, k) => start.map((v, i) => (i === k ? v + steps[k]! : v)))].map((point) => ({
-    point,
-    value: cost(point),
-  }))
-  for (let round = 0; round < 120; round++) {
-    corners.sort((a, b) => a.value - b.value)
-    const worst = corners[n]!
-    const centre = start.map((_, k) => corners.slice(0, n).reduce((sum, c) => sum + c.point[k]!, 0) / n)
-    const along = (factor: number): { point: number[]; value: number } => {
-      const point = centre.map((c, k) => c + factor * (worst.point[k]! - c))
-      return { point, value: cost(point) }
+/** For each rule, x, y and weight of every point over a pixel's area. */
+export const pixelPoints: Readonly<Record<2 | 3 | 4, Float64Array>> = {
+  2: grid(rules[2]),
+  3: grid(rules[3]),
+  4: grid(rules[4]),
+}
+
+function grid(rule: readonly (readonly [number, number])[]): Float64Array {
+  return Float64Array.from(rule.flatMap(([y, wy]) => rule.flatMap(([x, wx]) => [x, y, wx * wy])))
+}
+
+/** (1 + a X² + 2 b X Y + c Y²)^−β: the profile as its exponents are fitted. */
+export interface MoffatForm {
+  readonly a: number
+  readonly b: number
+  readonly c: number
+  readonly beta: number
+}
+
+function alphaPerFwhm(beta: number): number {
+  return 1 / (2 * Math.sqrt(2 ** (1 / beta) - 1))
+}
+
+export function formOf({ fwhmPixels, e1, e2, beta }: MoffatShape): MoffatForm {
+  const e = Math.min(0.6, Math.hypot(e1, e2))
+  const [c2, s2] = e > 0 ? [e1 / Math.hypot(e1, e2), e2 / Math.hypot(e1, e2)] : [1, 0]
+  const wide = (1 + e) / (1 - e)
+  const scale = (fwhmPixels * alphaPerFwhm(beta)) ** -2
+  const mean = (scale * (1 / wide + wide)) / 2
+  const half = (scale * (1 / wide - wide)) / 2
+  return { a: mean + half * c2, b: half * s2, c: mean - half * c2, beta }
+}
+
+/** The inverse of `formOf`; undefined where a, b and c describe no ellipse. */
+export function shapeOf({ a, b, c, beta }: MoffatForm): MoffatShape | undefined {
+  const square = a * c - b * b
+  if (!(square > 0 && a > 0)) return undefined
+  const scale = Math.sqrt(square)
+  const mean = (a + c) / 2 / scale
+  const wide = mean + Math.sqrt(Math.max(0, mean * mean - 1))
+  const e = (wide - 1) / (wide + 1)
+  const length = Math.hypot((a - c) / 2, b)
+  const [c2, s2] = length > 0 ? [(c - a) / 2 / length, -b / length] : [1, 0]
+  return { fwhmPixels: 1 / (Math.sqrt(scale) * alphaPerFwhm(beta)), e1: e * c2, e2: e * s2, beta }
+}
+
+/** ∫ of the profile over the plane. */
+export function moffatVolume({ a, b, c, beta }: MoffatForm): number {
+  return Math.PI / ((beta - 1) * Math.sqrt(a * c - b * b))
+}
+
+/**
+ * A stamp of `size` × `size` pixels centred on its middle one, each integrated over its area; with `oversampling` nodes a
+ * pixel instead of one (see `gridSide`). Not normalised: 1 at the centre without the integration.
+ */
+export function moffatStamp(shape: MoffatShape, size: number, oversampling = 1): Float64Array {
+  const n = oversampling * (size - 1) + 1
+  const out = new Float64Array(n * n)
+  const half = (size - 1) / 2
+  const form = formOf(shape)
+  const near = (2.5 * shape.fwhmPixels) ** 2
+  for (let j = 0; j < n; j++) {
+    const y = j / oversampling - half
+    for (let i = 0; i < n; i++) {
+      const x = i / oversampling - half
+      out[j * n + i] = overPixel(form, x, y, x * x + y * y < near ? pixelPoints[4] : pixelPoints[2])
     }
-    const reflected = along(-1)
-    if (reflected.value < corners[0]!.value) {
-      const stretched = along(-2)
-      corners[n] = stretched.value < reflected.value ? stretched : reflected
-    } else if (reflected.value < corners[n - 1]!.value) corners[n] = reflected
-    else {
-      const inner = along(0.5)
-      if (inner.value < worst.value) corners[n] = inner
-      else
-        for (let k = 1; k <= n; k++) {
-          const point = corners[k]!.point.map((v, i) => (v + corners[0]!.point[i]!) / 2)
-          corners[k] = { point, value: cost(point) }
-        }
-    }
-    if (Math.abs(corners[n]!.value - corners[0]!.value) <= 1e-7 * Math.abs(corners[0]!.value)) break
   }
-  return corners.sort((a, b) => a.value - b.value)[0]!.point
+  return out
+}
+
+function overPixel({ a, b, c, beta }: MoffatForm, x: number, y: number, points: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < points.length; k += 3) {
+    const px = x + points[k]!
+    const py = y + points[k + 1]!
+    sum += points[k + 2]! * Math.exp(-beta * Math.log(1 + a * px * px + 2 * b * px * py + c * py * py))
+  }
+  return sum
 }

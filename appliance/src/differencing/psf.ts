@@ -1,27 +1,29 @@
-import type { Plane } from '../frames/plane.ts'
-import { fitMoffat, type MoffatShape, moffatStamp } from './moffat.ts'
-import { normalised, PolynomialPsf } from './psfModel.ts'
+import { type MoffatShape, moffatStamp } from './moffat.ts'
+import { cutStar } from './psfCuts.ts'
+import { basisOf, type Degree, fitPolynomial, framingOf, termsOf } from './psfField.ts'
+import { PolynomialPsf } from './psfModel.ts'
+import { measureResidual, type Residual } from './psfResidual.ts'
+import { measureShapes, type ShapeField } from './psfShape.ts'
 import { type PsfInput, type PsfStar, selectPsfStars } from './psfStars.ts'
-import { median, robustSigma, solveLinear } from './robust.ts'
-import { StampSpline } from './spline.ts'
-import { stampFwhm, windowedCentroid } from './stampShape.ts'
-import { fitStar } from './starFit.ts'
+import { gridSide, type StampSpline } from './spline.ts'
+import { stampFwhm } from './stampShape.ts'
 import { StarGrid } from './starGrid.ts'
 import { stellarFwhm } from './starWidth.ts'
 
 /**
- * The point spread function of a frame, measured from its stars on the pixel grid: a Moffat profile fitted to their mean,
- * plus the residuals that clean stars leave, moved to a common sub-pixel position and averaged with outliers clipped. The
- * correction may vary over the frame as a polynomial of degree 0 to 2, by the number of stars. Every stamp is centred and
- * sums to 1.
+ * The point spread function of a frame, from its stars: a Moffat profile whose shape is a polynomial of the place, plus what
+ * clean stars leave of it at every node of an oversampled stamp, averaged with outliers clipped and noise shrunk. Every
+ * stamp is centred and sums to 1.
  */
 export interface PsfModel {
   readonly kind: 'empirical' | 'moffat'
-  readonly degree: 0 | 1 | 2
+  readonly degree: Degree
   /** Stars that it was made from. */
   readonly stars: number
   /** Stamps are size × size, odd; the PSF is centred on the middle pixel. */
   readonly size: number
+  /** Nodes per pixel along a side: 1 where stars are sampled well, 2 or 3 where they are not. */
+  readonly oversampling: number
   readonly fwhmPixels: number
   readonly shape: MoffatShape
   /** The stamp at a place in the frame; float64, sums to 1. */
@@ -47,250 +49,144 @@ export function psfRadius(fwhmPixels: number): number {
 /** Measures the PSF. With no usable star at all: a round Moffat profile of the median star's width, or of 3 px. */
 export function measurePsf(input: PsfInput): PsfModel {
   const size = 2 * input.radius + 1
-  const stars = selectPsfStars(input)
-  const width = stellarFwhm(stars.length > 0 ? stars : input.stars)
+  const selected = selectPsfStars(input)
+  const width = stellarFwhm(selected.length > 0 ? selected : input.stars)
   const guess: MoffatShape = { fwhmPixels: clampWidth(width), e1: 0, e2: 0, beta: 3 }
-  if (stars.length === 0) return constantPsf(moffatBase(guess, size), size, guess, 0)
-  const radius = Math.max(7, Math.min(input.radius, Math.ceil(3 * guess.fwhmPixels) + 1))
-  const core: Core = { ...input, radius, size: 2 * radius + 1, outerSize: size }
   const grid = new StarGrid(input.stars, input.plane, 32)
-  const cuts = stars.map((star) => cutStar(core, star, grid))
-  const shape = meanShape(core, cuts, guess)
-  if (!supportsEmpirical(stars)) return constantPsf(moffatBase(shape, size), size, shape, cuts.length)
-  return empiricalPsf(core, cuts, shape)
-}
-
-/**
- * The stars are compared within three FWHM of their centres, where they say more than the profile does; the wings beyond
- * are the profile's.
- */
-interface Core extends PsfInput {
-  readonly size: number
-  readonly outerSize: number
+  const radius = Math.max(7, Math.min(input.radius, Math.ceil(3 * guess.fwhmPixels) + 1))
+  const cutInput = { ...input, radius, grid, fwhmPixels: guess.fwhmPixels }
+  const framing = framingOf(input.plane)
+  const field = measureShapes(
+    selected.map((star) => cutStar(cutInput, star)),
+    { framing, rmsAdu: input.rmsAdu, guess, mostDegree: input.degree ?? 2 },
+  )
+  if (!field) return constantPsf(guess, size, 0)
+  const stars = field.stars.map(({ cut }) => cut.star)
+  const middle = field.shapeAt((input.plane.width - 1) / 2, (input.plane.height - 1) / 2)
+  if (!supportsEmpirical(stars)) return constantPsf(middle, size, stars.length)
+  return empiricalPsf(input, field, middle, size)
 }
 
 function clampWidth(fwhm: number): number {
   return Number.isFinite(fwhm) ? Math.max(1.2, Math.min(12, fwhm)) : 3
 }
 
-interface Cut {
-  readonly star: PsfStar
-  /** Pixel at the middle of the cut. */
-  readonly cx: number
-  readonly cy: number
-  readonly data: Float64Array
-  /** False where the mask or a neighbour spoils the pixel. */
-  readonly use: Uint8Array
+/** Below these widths a node a pixel does not hold the profile. */
+function oversamplingFor(fwhmPixels: number): number {
+  if (fwhmPixels >= 2.3) return 1
+  return fwhmPixels >= 1.5 ? 2 : 3
 }
 
-function cutStar({ plane, mask, stars, radius }: PsfInput, star: PsfStar, grid: StarGrid): Cut {
-  const size = 2 * radius + 1
-  const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
-  const data = new Float64Array(size * size)
-  const use = new Uint8Array(size * size)
-  for (let j = 0; j < size; j++) {
-    for (let i = 0; i < size; i++) {
-      const at = (cy + j - radius) * plane.width + cx + i - radius
-      const value = plane.data[at]!
-      data[j * size + i] = value
-      use[j * size + i] = mask.data[at] === 0 && Number.isFinite(value) ? 1 : 0
-    }
+const rounds = 2
+
+function empiricalPsf(input: PsfInput, field: ShapeField, shape: MoffatShape, size: number): PsfModel {
+  const { degree, stars, perSignal } = field
+  const { rmsAdu, plane } = input
+  const framing = framingOf(plane)
+  const oversampling = oversamplingFor(shape.fwhmPixels)
+  const base = moffatTerms(field, plane, size, oversampling)
+  const coreSize = stars[0]!.cut.size
+  const core = base.terms.map((term) => middleOf(term, size, coreSize, oversampling))
+  const modelWith = (terms: readonly Float64Array[], side: number, residual: Residual | undefined): PolynomialPsf =>
+    new PolynomialPsf(summed(terms, residual, side, oversampling), base.degree, framing, side, oversampling)
+  let residual: Residual | undefined
+  for (let round = 0; round < rounds; round++) {
+    const model = modelWith(core, coreSize, residual)
+    const { fwhmPixels } = shape
+    residual = measureResidual({ stars, model, degree, framing, rmsAdu, perSignal, fwhmPixels, before: residual })
   }
-  for (const index of grid.within(star.x, star.y, 1.5 * radius + 3)) {
-    const other = stars[index]!
-    if (Math.hypot(other.x - star.x, other.y - star.y) < 0.5) continue
-    hide(use, size, other, other.x - cx + radius, other.y - cy + radius, star.fluxAdu)
-  }
-  return { star, cx, cy, data, use }
+  const model = modelWith(base.terms, size, residual)
+  const fwhmPixels = stampFwhm(model.stampAt(plane.width / 2, plane.height / 2), size)
+  return Object.assign(model, { kind: 'empirical' as const, degree, stars: stars.length, shape, fwhmPixels })
 }
 
-/** Leaves out the pixels that a neighbour lights by more than a thousandth of the star's peak or so. */
-function hide(use: Uint8Array, size: number, other: PsfStar, x: number, y: number, fluxAdu: number): void {
-  const reach = other.fwhmPixels * Math.min(3, 1.2 + 0.6 * Math.log10(1 + (100 * other.fluxAdu) / fluxAdu))
-  for (let k = 0; k < use.length; k++) {
-    if (Math.hypot((k % size) - x, Math.floor(k / size) - y) < reach) use[k] = 0
-  }
-}
-
-/** Moffat profile of the stars' mean, each moved to the centre of a pixel by its centroid. */
-function meanShape(core: Core, cuts: readonly Cut[], guess: MoffatShape): MoffatShape {
-  const { size } = core
-  const best = cuts.slice(0, 60)
-  let shape = guess
-  for (let round = 0; round < 2; round++) {
-    const model = new StampSpline(coreOf(moffatBase(shape, core.outerSize), core), size)
-    const stack = best
-      .map((cut) => placed(core, cut, model))
-      .filter((star) => star !== undefined)
-      .map((star) => centred(overFlux(star), size, star.dx, star.dy))
-    if (stack.length === 0) return shape
-    const mean = new Float64Array(size * size)
-    for (let k = 0; k < mean.length; k++) mean[k] = median(stack.map((stamp) => stamp[k]!))
-    shape = fitMoffat(mean, size, 2.2 * guess.fwhmPixels + 1, shape)
-  }
-  return shape
-}
-
-interface Placed {
-  readonly cut: Cut
-  readonly flux: number
-  /** Of the star from the middle of the cut. */
-  readonly dx: number
-  readonly dy: number
-  /** Sky that the mesh missed here, ADU. */
-  readonly level: number
-}
-
-/** Fits the model to a cut, with the sky taken from the rim after the star's own wings were subtracted there. */
-function placed({ rmsAdu }: PsfInput, cut: Cut, model: StampSpline): Placed | undefined {
-  const { size } = model
-  const half = (size - 1) / 2
-  const radiusPixels = Math.max(2.5, 1.5 * cut.star.fwhmPixels)
-  const variance = (x: number, y: number): number => (cut.use[y * size + x] ? rmsAdu * rmsAdu : 0)
-  let [x, y, flux] = [half + cut.star.x - cut.cx, half + cut.star.y - cut.cy, cut.star.fluxAdu]
-  let level = 0
-  for (let round = 0; round < 2; round++) {
-    level = rimLevel(cut, model.shifted(x - half, y - half).value, flux, size)
-    const data = new Float32Array(cut.data)
-    for (let k = 0; k < data.length; k++) data[k]! -= level
-    const own: Plane = { width: size, height: size, pointer: 0, data }
-    const fit = fitStar(own, model, x, y, { radiusPixels, variance, maximumMovePixels: 1 })
-    if (!fit || fit.fluxAdu <= 0) return undefined
-    ;[x, y, flux] = [fit.x, fit.y, fit.fluxAdu]
-  }
-  return { cut, flux, dx: x - half, dy: y - half, level }
-}
-
-/** Median of what the model leaves in the outer two pixels of the stamp's circle. */
-function rimLevel(cut: Cut, model: Float64Array, flux: number, size: number): number {
-  const half = (size - 1) / 2
-  const rim: number[] = []
-  for (let k = 0; k < cut.data.length; k++) {
-    const r = Math.hypot((k % size) - half, Math.floor(k / size) - half)
-    if (cut.use[k] && r > half - 3 && r <= half + 0.5) rim.push(cut.data[k]! - flux * model[k]!)
-  }
-  return rim.length === 0 ? 0 : median(rim)
-}
-
-/** The cut without its sky, for a flux of 1; 0 where a pixel may not be used. */
-function overFlux({ cut, flux, level }: Placed): Float64Array {
-  return cut.data.map((value, k) => (cut.use[k] ? (value - level) / flux : 0))
-}
-
-/** A stamp moved so that what lies at (dx, dy) from the middle comes to the middle. */
-function centred(data: ArrayLike<number>, size: number, dx: number, dy: number): Float64Array {
-  return new StampSpline(data, size).shifted(-dx, -dy).value
-}
-
-/** 1 within the share `from` of the radius, falling to 0 at the radius. */
-function taper(size: number, from: number): Float64Array {
-  const half = (size - 1) / 2
-  return Float64Array.from({ length: size * size }, (_, k) => {
-    const r = Math.hypot((k % size) - half, Math.floor(k / size) - half) / (half + 0.5)
-    if (r >= 1) return 0
-    return r < from ? 1 : Math.cos(((r - from) / (1 - from)) * (Math.PI / 2)) ** 2
-  })
-}
-
-function moffatBase(shape: MoffatShape, size: number): Float64Array {
-  const window = taper(size, 0.97)
-  return normalised(moffatStamp(shape, size).map((v, k) => v * window[k]!))
-}
-
-function basisOf(degree: 0 | 1 | 2, u: number, v: number): readonly number[] {
-  if (degree === 0) return [1]
-  return degree === 1 ? [1, u, v] : [1, u, v, u * u, u * v, v * v]
-}
-
-/** The middle of a stamp of the outer size. */
-function coreOf(outer: Float64Array, { size, outerSize }: Core): Float64Array {
-  const edge = (outerSize - size) / 2
-  return Float64Array.from({ length: size * size }, (_, k) => {
-    return outer[(Math.floor(k / size) + edge) * outerSize + (k % size) + edge]!
-  })
-}
-
-function empiricalPsf(core: Core, cuts: readonly Cut[], shape: MoffatShape): PsfModel {
-  const { size, outerSize } = core
-  const supported = cuts.length >= 60 ? 2 : cuts.length >= 20 ? 1 : 0
-  const degree = Math.min(supported, core.degree ?? 2) as 0 | 1 | 2
-  const window = taper(size, 0.8)
-  const { width, height } = core.plane
-  const place = (x: number, y: number): readonly number[] =>
-    basisOf(degree, (2 * x) / Math.max(1, width - 1) - 1, (2 * y) / Math.max(1, height - 1) - 1)
-  let wings = moffatBase(shape, outerSize)
-  let terms: readonly Float64Array[] = [coreOf(wings, core)]
-  let used = 0
-  for (let round = 0; round < 3; round++) {
-    const model = new PolynomialPsf(terms, degree, size, place)
-    const stars = cuts.map((cut) => placed(core, cut, model.splineAt(cut.cx, cut.cy))).filter((s) => s !== undefined)
-    used = stars.length
-    const residuals = stars.map((star) => residualOf(star, model.splineAt(star.cut.cx, star.cut.cy), size))
-    const design = stars.map(({ cut }) => place(cut.cx, cut.cy))
-    const weights = stars.map(({ flux }) => 1 / (0.0004 + (core.rmsAdu / flux) ** 2 / 0.003))
-    const change = fitPixels(residuals, design, weights, size * size)
-    terms = change.map((term, k) => term.map((v, i) => (terms[k]?.[i] ?? 0) + v * window[i]!))
-    const off = windowedCentroid(new PolynomialPsf(terms, degree, size, place).stampAt(width / 2, height / 2), size)
-    terms = terms.map((term) => centred(term, size, off.dx, off.dy))
-    wings = centred(wings, outerSize, off.dx, off.dy)
-  }
-  const model = new PolynomialPsf(terms, degree, size, place, { stamp: wings, size: outerSize })
-  const fwhmPixels = stampFwhm(model.stampAt(width / 2, height / 2), outerSize)
-  return Object.assign(model, { kind: 'empirical' as const, degree, stars: used, shape, fwhmPixels })
-}
-
-/** What the model leaves of a star of flux 1, moved to the middle; 0 where a pixel may not be used. */
-function residualOf(star: Placed, model: StampSpline, size: number): Float64Array {
-  const { value } = model.shifted(star.dx, star.dy)
-  const rest = overFlux(star).map((v, k) => (star.cut.use[k] ? v - value[k]! : 0))
-  return centred(rest, size, star.dx, star.dy)
-}
-
-/** Weighted least squares of every pixel against the polynomial, with one round that drops outliers beyond 3.5 sigma. */
-function fitPixels(
-  residuals: readonly Float64Array[],
-  design: readonly (readonly number[])[],
-  weights: readonly number[],
-  pixels: number,
-): Float64Array[] {
-  const terms = design[0]?.length ?? 1
-  const out = Array.from({ length: terms }, () => new Float64Array(pixels))
-  const values = new Float64Array(residuals.length)
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    residuals.forEach((stamp, star) => {
-      values[star] = stamp[pixel]!
-    })
-    const centre = median(values)
-    const limit = 3.5 * robustSigma(values, centre) + 1e-12
-    const solved = solvePixel(values, design, weights, terms, (v) => Math.abs(v - centre) <= limit)
-    for (let term = 0; term < terms; term++) out[term]![pixel] = solved?.[term] ?? (term === 0 ? centre : 0)
-  }
+/** The nodes over the middle `core` pixels of a stamp of `size`. */
+function middleOf(nodes: Float64Array, size: number, core: number, oversampling: number): Float64Array {
+  const [outer, inner] = [gridSide(size, oversampling), gridSide(core, oversampling)]
+  const edge = (outer - inner) / 2
+  const out = new Float64Array(inner * inner)
+  for (let j = 0; j < inner; j++)
+    out.set(nodes.subarray((j + edge) * outer + edge, (j + edge) * outer + edge + inner), j * inner)
   return out
 }
 
-function solvePixel(
-  values: Float64Array,
-  design: readonly (readonly number[])[],
-  weights: readonly number[],
-  terms: number,
-  keep: (value: number) => boolean,
-): Float64Array | undefined {
-  const matrix = new Float64Array(terms * terms)
-  const right = new Float64Array(terms)
-  for (let star = 0; star < values.length; star++) {
-    if (!keep(values[star]!)) continue
-    const basis = design[star]!
-    const w = weights[star]!
-    for (let i = 0; i < terms; i++) {
-      right[i]! += w * basis[i]! * values[star]!
-      for (let j = 0; j < terms; j++) matrix[i * terms + j]! += w * basis[i]! * basis[j]!
-    }
-  }
-  return solveLinear(matrix, right)
+/** The Moffat profile at places all over the frame, and each node as a polynomial through them. */
+function moffatTerms(
+  field: ShapeField,
+  { width, height }: PsfInput['plane'],
+  size: number,
+  oversampling: number,
+): { readonly terms: readonly Float64Array[]; readonly degree: Degree | 3 } {
+  // The profile bends more than its shape does: one degree more, from places enough for it.
+  const degree = field.degree === 0 ? 0 : field.degree === 1 ? 2 : 3
+  const across = degree === 0 ? 1 : degree + 1
+  const along = (k: number): number => (k + 0.5) / across
+  const places = Array.from({ length: across * across }, (_, k) => [along(k % across), along(Math.floor(k / across))])
+  const design = places.map(([x, y]) => basisOf(degree, 2 * x! - 1, 2 * y! - 1))
+  const stamps = places.map(([x, y]) => moffatBase(field.shapeAt(x! * width, y! * height), size, oversampling))
+  const inverse = projection(design, termsOf(degree))
+  const terms = inverse.map((row) => {
+    const term = new Float64Array(stamps[0]!.length)
+    stamps.forEach((stamp, k) => {
+      for (let i = 0; i < term.length; i++) term[i]! += row[k]! * stamp[i]!
+    })
+    return term
+  })
+  return { terms, degree }
 }
 
-function constantPsf(stamp: Float64Array, size: number, shape: MoffatShape, stars: number): PsfModel {
-  const spline = new StampSpline(stamp, size)
-  const fwhmPixels = stampFwhm(stamp, size)
-  return { kind: 'moffat', degree: 0, stars, size, fwhmPixels, shape, stampAt: () => stamp, splineAt: () => spline }
+/** For each term, the weights with which values at the places make its coefficient by least squares. */
+function projection(design: readonly (readonly number[])[], terms: number): readonly (readonly number[])[] {
+  const weights = design.map(() => 1e9)
+  const columns = design.map((_, k) => {
+    const values = design.map((__, i) => (i === k ? 1 : 0))
+    return fitPolynomial(design, values, weights, terms)
+  })
+  return Array.from({ length: terms }, (_, term) => columns.map((column) => column[term]!))
+}
+
+/** The terms with the residual's nodes added to the middle of the first ones. */
+function summed(
+  base: readonly Float64Array[],
+  residual: Residual | undefined,
+  size: number,
+  oversampling: number,
+): readonly Float64Array[] {
+  if (!residual) return base
+  const [outer, inner] = [gridSide(size, oversampling), gridSide(residual.size, oversampling)]
+  const edge = (outer - inner) / 2
+  return base.map((term, k) => {
+    const own = residual.terms[k]
+    if (!own) return term
+    const out = term.slice()
+    for (let j = 0; j < inner; j++)
+      for (let i = 0; i < inner; i++) out[(j + edge) * outer + i + edge]! += own[j * inner + i]!
+    return out
+  })
+}
+
+/** Sums to 1 over the pixels; falls to 0 at the rim of the stamp's circle. */
+function moffatBase(shape: MoffatShape, size: number, oversampling = 1): Float64Array {
+  const stamp = moffatStamp(shape, size, oversampling)
+  const side = gridSide(size, oversampling)
+  const half = (side - 1) / 2
+  let sum = 0
+  for (let j = 0; j < side; j++) {
+    for (let i = 0; i < side; i++) {
+      const r = Math.hypot(i - half, j - half) / (half + 0.5)
+      const at = j * side + i
+      if (r >= 1) stamp[at] = 0
+      else if (r > 0.97) stamp[at]! *= Math.cos(((r - 0.97) / 0.03) * (Math.PI / 2)) ** 2
+      if (i % oversampling === 0 && j % oversampling === 0) sum += stamp[at]!
+    }
+  }
+  return stamp.map((v) => v / sum)
+}
+
+function constantPsf(shape: MoffatShape, size: number, stars: number): PsfModel {
+  const oversampling = oversamplingFor(shape.fwhmPixels)
+  const nodes = moffatBase(shape, size, oversampling)
+  const model = new PolynomialPsf([nodes], 0, () => [0, 0], size, oversampling)
+  const fwhmPixels = stampFwhm(model.stampAt(0, 0), size)
+  return Object.assign(model, { kind: 'moffat' as const, degree: 0 as const, stars, shape, fwhmPixels })
 }

@@ -1,72 +1,77 @@
-import { StampSpline } from './spline.ts'
+import { basisOf, type Degree, type Framing } from './psfField.ts'
+import { gridSide, StampSpline, splineCoefficients } from './spline.ts'
 
 /** The stamp divided by its sum. */
 export function normalised(stamp: Float64Array): Float64Array {
-  const sum = stamp.reduce((total, v) => total + v, 0)
+  let sum = 0
+  for (let i = 0; i < stamp.length; i++) sum += stamp[i]!
   return stamp.map((v) => v / sum)
 }
 
 /** The frame is divided into cells × cells; within each one spline serves. */
-const cells = 8
+const cells = 16
 
-/** What surrounds the core: a stamp whose middle the core replaces, and that is normalised with it. */
-export interface Wings {
-  readonly stamp: Float64Array
-  readonly size: number
-}
-
-/** A PSF whose core is a polynomial of the place, per pixel. */
+/** A PSF whose nodes (`oversampling` of them a pixel) are polynomials of the place. */
 export class PolynomialPsf {
   readonly size: number
-  readonly #coreSize: number
+  readonly oversampling: number
   readonly #terms: readonly Float64Array[]
-  readonly #place: (x: number, y: number) => readonly number[]
-  readonly #kept = new Map<string, StampSpline>()
-  readonly #degree: number
-  readonly #wings: Wings | undefined
+  readonly #degree: Degree | 3
+  readonly #framing: Framing
+  readonly #coefficients: readonly Float64Array[]
+  readonly #kept = new Map<number, StampSpline>()
 
   constructor(
     terms: readonly Float64Array[],
-    degree: number,
-    coreSize: number,
-    place: (x: number, y: number) => readonly number[],
-    wings?: Wings,
+    degree: Degree | 3,
+    framing: Framing,
+    size: number,
+    oversampling: number,
   ) {
     this.#terms = terms
-    this.#coreSize = coreSize
-    this.size = wings?.size ?? coreSize
-    this.#place = place
     this.#degree = degree
-    this.#wings = wings
+    this.#framing = framing
+    this.size = size
+    this.oversampling = oversampling
+    const side = gridSide(size, oversampling)
+    this.#coefficients = terms.map((term) => splineCoefficients(term, side))
   }
 
+  /** float64, size × size, sums to 1. */
   stampAt(x: number, y: number): Float64Array {
-    const core = this.#coreAt(x, y)
-    if (!this.#wings) return core
-    const n = this.#coreSize
-    const edge = (this.size - n) / 2
-    const stamp = this.#wings.stamp.slice()
-    for (let k = 0; k < core.length; k++) stamp[(Math.floor(k / n) + edge) * this.size + (k % n) + edge] = core[k]!
+    const { size, oversampling } = this
+    const nodes = combined(this.#terms, this.#basis(x, y))
+    const side = gridSide(size, oversampling)
+    const stamp = new Float64Array(size * size)
+    for (let j = 0; j < size; j++)
+      for (let i = 0; i < size; i++) stamp[j * size + i] = nodes[oversampling * (j * side + i)]!
     return normalised(stamp)
   }
 
-  #coreAt(x: number, y: number): Float64Array {
-    const basis = this.#place(x, y)
-    const stamp = new Float64Array(this.#coreSize * this.#coreSize)
-    this.#terms.forEach((term, k) => {
-      for (let i = 0; i < stamp.length; i++) stamp[i]! += basis[k]! * term[i]!
-    })
-    return stamp
+  #basis(x: number, y: number): readonly number[] {
+    return basisOf(this.#degree, ...this.#framing(x, y))
   }
 
   splineAt(x: number, y: number): StampSpline {
-    const [, u = 0, v = 0] = this.#place(x, y)
+    const [u, v] = this.#framing(x, y)
     const cell = (t: number): number => Math.max(0, Math.min(cells - 1, Math.floor(((t + 1) / 2) * cells)))
-    const key = this.#degree === 0 ? '' : `${cell(u)},${cell(v)}`
+    const key = this.#degree === 0 ? 0 : cell(v) * cells + cell(u)
     const kept = this.#kept.get(key)
     if (kept) return kept
-    const spline = new StampSpline(this.stampAt(x, y), this.size)
+    const middle = (index: number): number => (2 * (index + 0.5)) / cells - 1
+    const nodes = combined(this.#coefficients, basisOf(this.#degree, middle(cell(u)), middle(cell(v))))
+    const spline = new StampSpline(nodes, this.size, this.oversampling, true)
     this.#kept.set(key, spline)
     return spline
   }
+}
+
+function combined(terms: readonly Float64Array[], basis: readonly number[]): Float64Array {
+  const out = new Float64Array(terms[0]!.length)
+  for (let k = 0; k < terms.length; k++) add(out, terms[k]!, basis[k]!)
+  return out
+}
+
+function add(out: Float64Array, term: Float64Array, factor: number): void {
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * term[i]!
 }

@@ -26,9 +26,11 @@ export interface PsfInput {
   readonly degree?: 0 | 1 | 2
 }
 
-const mostStars = 120
+const mostStars = 160
+/** Along each side of the frame; the stars are spread over the cells. */
+const cellsAcross = 5
 
-/** Bright, round, isolated, untouched by any mask bit near the core, away from the border. */
+/** Bright, round, isolated, untouched by any mask bit near the core, away from the border; spread over the frame. */
 export function selectPsfStars({ plane, mask, stars, radius }: PsfInput): PsfStar[] {
   const bright = stars.filter((star) => star.snr >= 20 && star.fluxAdu > 0)
   const pool = bright.length >= 12 ? bright : stars.filter((star) => star.snr >= 8 && star.fluxAdu > 0)
@@ -37,15 +39,42 @@ export function selectPsfStars({ plane, mask, stars, radius }: PsfInput): PsfSta
   const spread = Math.max(0.05 * width, robustSigma(locus.map((star) => star.fwhmPixels)))
   const roundest = median(locus.map((star) => star.ellipticity))
   const grid = new StarGrid(stars, plane, 32)
-  const good = pool.filter(
-    (star) =>
-      Math.abs(star.fwhmPixels - width) <= 2.5 * spread &&
-      star.ellipticity <= roundest + 0.15 &&
-      inside(star, plane, radius + 1) &&
-      isClean(star, mask, Math.max(4, 1.6 * width)) &&
-      isAlone(star, stars, grid, radius, width),
+  const reach = Math.min(radius, Math.ceil(3 * width) + 1)
+  const isGood = (star: PsfStar): boolean =>
+    Math.abs(star.fwhmPixels - width) <= 2.5 * spread &&
+    star.ellipticity <= roundest + 0.15 &&
+    inside(star, plane, reach + 1) &&
+    isClean(star, mask, Math.max(4, 1.6 * width)) &&
+    isAlone(star, stars, grid, reach, width)
+  return spreadOut(
+    [...pool].sort((a, b) => b.snr - a.snr),
+    isGood,
+    plane,
   )
-  return good.sort((a, b) => b.snr - a.snr).slice(0, mostStars)
+}
+
+/** The best good ones: at first only so many of each cell, then the others until there are enough. */
+function spreadOut(ranked: readonly PsfStar[], isGood: (star: PsfStar) => boolean, plane: Plane): PsfStar[] {
+  const share = Math.ceil((1.5 * mostStars) / cellsAcross ** 2)
+  const counts = new Uint32Array(cellsAcross ** 2)
+  const cell = (at: number, side: number): number =>
+    Math.max(0, Math.min(cellsAcross - 1, Math.floor((at * cellsAcross) / side)))
+  const chosen: PsfStar[] = []
+  const surplus: PsfStar[] = []
+  for (const star of ranked) {
+    if (chosen.length >= mostStars) break
+    const at = cell(star.y, plane.height) * cellsAcross + cell(star.x, plane.width)
+    if (counts[at]! >= share) surplus.push(star)
+    else if (isGood(star)) {
+      counts[at]!++
+      chosen.push(star)
+    }
+  }
+  for (const star of surplus.slice(0, 4 * mostStars)) {
+    if (chosen.length >= mostStars) break
+    if (isGood(star)) chosen.push(star)
+  }
+  return chosen.sort((a, b) => b.snr - a.snr)
 }
 
 function inside(star: PsfStar, plane: Plane, margin: number): boolean {

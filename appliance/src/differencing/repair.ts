@@ -1,12 +1,13 @@
+import type { Compute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import type { PsfModel } from './psf.ts'
-import { fitStar } from './starFit.ts'
+import { solveLinear } from './robust.ts'
 
 /**
  * Saturated stars before the Fourier transform: pixels that are saturated in either frame are replaced in both by the PSF
- * fitted to the unsaturated ring around them, so that no hole rings through the filters. Filling with anything else leaves
- * up to ten times as many bad pixels around such stars.
+ * fitted to the unsaturated rings around them, so that no hole rings through the filters. One flux and one place are fitted
+ * to both frames together: what was painted in one frame then cancels what was painted in the other.
  */
 export interface Blob {
   readonly x: number
@@ -16,46 +17,65 @@ export interface Blob {
 }
 
 const full = MaskFlag.saturated | MaskFlag.bloom
+/** Runs listed for a row; more are taken as one. */
+const mostRuns = 64
 
-/** Connected pixels that are saturated in either mask, grown by one pixel. */
-export function saturatedBlobs(one: MaskPlane, other: MaskPlane): Blob[] {
-  const { width, height } = one
-  const hit = (i: number): boolean => ((one.data[i]! | other.data[i]!) & full) !== 0
-  const seen = new Uint8Array(width * height)
-  const blobs: Blob[] = []
-  for (let i = 0; i < seen.length; i++) {
-    if (seen[i] || !hit(i)) continue
-    const pixels = flood(i, width, height, seen, hit)
-    blobs.push(blobOf(pixels, width))
-  }
-  return blobs
+interface Run {
+  readonly y: number
+  readonly from: number
+  readonly to: number
+  blob: number
 }
 
-function flood(
-  start: number,
-  width: number,
-  height: number,
-  seen: Uint8Array,
-  hit: (index: number) => boolean,
-): number[] {
-  const stack = [start]
-  const pixels: number[] = []
-  seen[start] = 1
-  while (stack.length > 0) {
-    const index = stack.pop()!
-    pixels.push(index)
-    if (!hit(index)) continue
-    const [x, y] = [index % width, Math.floor(index / width)]
-    for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
-      for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
-        const next = v * width + u
-        if (seen[next]) continue
-        seen[next] = 1
-        stack.push(next)
-      }
+/** Connected pixels that are saturated in either mask, grown by one pixel. */
+export function saturatedBlobs(compute: Compute, one: MaskPlane, other: MaskPlane): Blob[] {
+  const { width, height } = one
+  const runs = saturatedRuns(compute, one, other)
+  const groups = new Map<number, Set<number>>()
+  const root = joinRuns(runs)
+  runs.forEach(({ y, from, to }, k) => {
+    const own = root(k)
+    const pixels = groups.get(own) ?? new Set<number>()
+    groups.set(own, pixels)
+    for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++)
+      for (let u = Math.max(0, from - 1); u <= Math.min(width - 1, to); u++) pixels.add(v * width + u)
+  })
+  return [...groups.values()].map((pixels) => blobOf([...pixels], width))
+}
+
+function saturatedRuns(compute: Compute, one: MaskPlane, other: MaskPlane): Run[] {
+  const { width, height } = one
+  using _scratch = compute.scope()
+  const length = 1 + 2 * mostRuns
+  const table = compute.view(Int32Array, compute.allocate(4 * length * height), length, height)
+  compute.rows('maskRuns', height, [one.pointer, other.pointer, width, full, table.pointer, mostRuns])
+  const runs: Run[] = []
+  for (let y = 0; y < height; y++) {
+    const at = y * length
+    for (let k = 0; k < table.data[at]!; k++) {
+      runs.push({ y, from: table.data[at + 1 + 2 * k]!, to: table.data[at + 2 + 2 * k]!, blob: runs.length })
     }
   }
-  return pixels
+  return runs
+}
+
+/** Joins runs that touch, corners included; tells the first run of the group that a run is in. */
+function joinRuns(runs: readonly Run[]): (index: number) => number {
+  const root = (index: number): number => {
+    let at = index
+    while (runs[at]!.blob !== at) {
+      runs[at]!.blob = runs[runs[at]!.blob]!.blob
+      at = runs[at]!.blob
+    }
+    return at
+  }
+  let above = 0
+  for (let k = 0; k < runs.length; k++) {
+    const run = runs[k]!
+    while (runs[above]!.y < run.y - 1 || (runs[above]!.y === run.y - 1 && runs[above]!.to < run.from)) above++
+    for (let i = above; runs[i]!.y === run.y - 1 && runs[i]!.from <= run.to; i++) runs[root(k)]!.blob = root(i)
+  }
+  return root
 }
 
 function blobOf(pixels: readonly number[], width: number): Blob {
@@ -65,57 +85,119 @@ function blobOf(pixels: readonly number[], width: number): Blob {
   return { x, y, radius, pixels }
 }
 
-/** Replaces the blobs' pixels in `plane` (in place); returns how many blobs a PSF could be fitted to. The rest become 0. */
-export function replaceSaturated(
-  plane: Plane,
-  mask: MaskPlane,
-  blobs: readonly Blob[],
-  psf: PsfModel,
-  rmsAdu: number,
-): number {
+/** One of the two frames, as its star is to be seen. */
+export interface RepairSide {
+  /** Background-subtracted; changed in place. */
+  readonly plane: Plane
+  readonly mask: MaskPlane
+  readonly psf: PsfModel
+  readonly rmsAdu: number
+  /** Counts for one count of the first frame. */
+  readonly fluxRatio: number
+  /** Of its stars from those of the first frame, pixels. */
+  readonly shift: readonly [number, number]
+}
+
+/** Replaces the blobs' pixels in both planes; returns how many blobs a PSF could be fitted to. The rest become 0. */
+export function replaceSaturated(sides: readonly RepairSide[], blobs: readonly Blob[]): number {
   let fitted = 0
-  const half = (psf.size - 1) / 2
   for (const blob of blobs) {
-    const spline = psf.splineAt(blob.x, blob.y)
-    const own = new Set(blob.pixels)
-    const fit =
-      blob.radius < half - 2
-        ? fitStar(plane, spline, blob.x, blob.y, {
-            radiusPixels: Math.min(half, blob.radius + 1.5 * psf.fwhmPixels),
-            maximumMovePixels: 2,
-            variance: (x, y, signal) => {
-              const at = y * plane.width + x
-              return own.has(at) || mask.data[at] !== 0 ? 0 : rmsAdu * rmsAdu + (0.05 * signal) ** 2
-            },
-          })
-        : undefined
-    if (fit && fit.fluxAdu > 0) fitted++
-    paint(plane, blob, fit, spline, psf.size)
+    const fit = fitBlob(sides, blob)
+    if (fit) fitted++
+    for (const side of sides) paint(side, blob, fit)
   }
   return fitted
 }
 
-function paint(
-  plane: Plane,
-  blob: Blob,
-  fit: { x: number; y: number; fluxAdu: number } | undefined,
-  spline: ReturnType<PsfModel['splineAt']>,
-  size: number,
-): void {
-  const half = (size - 1) / 2
-  for (const index of blob.pixels) {
-    const [x, y] = [index % plane.width, Math.floor(index / plane.width)]
-    const at = fit && [x - fit.x + half, y - fit.y + half]
-    const inside = at && at[0]! >= 0 && at[1]! >= 0 && at[0]! <= size - 1 && at[1]! <= size - 1
-    plane.data[index] = fit && inside && fit.fluxAdu > 0 ? fit.fluxAdu * spline.at(at[0]!, at[1]!) : 0
-  }
+interface Fit {
+  readonly x: number
+  readonly y: number
+  readonly flux: number
 }
 
-/** Sets both planes to 0 where either has no data, and marks it in `mask` (in place). */
-export function dropMissing(science: Plane, reference: Plane, scienceMask: MaskPlane, referenceMask: MaskPlane): void {
-  for (let i = 0; i < scienceMask.data.length; i++) {
-    if (((scienceMask.data[i]! | referenceMask.data[i]!) & MaskFlag.noData) === 0) continue
-    science.data[i] = 0
-    reference.data[i] = 0
+const mostSteps = 12
+
+/** Gauss-Newton for one flux and one place, on the pixels around the blob that are good in the frame they are of. */
+function fitBlob(sides: readonly RepairSide[], blob: Blob): Fit | undefined {
+  const own = new Set(blob.pixels)
+  let fit: Fit = { x: blob.x, y: blob.y, flux: 0 }
+  for (let step = 0; step < mostSteps; step++) {
+    const matrix = new Float64Array(9)
+    const right = new Float64Array(3)
+    let pixels = 0
+    for (const side of sides) pixels += accumulate(side, blob, own, fit, matrix, right)
+    if (pixels < 12) return undefined
+    const first = right[0]! / matrix[0]!
+    const change = step === 0 ? undefined : solveLinear(matrix, right)
+    if (step > 0 && !change) return undefined
+    const flux = change ? change[0]! : first
+    if (!(flux > 0)) return undefined
+    const [moveX, moveY] = change ? [limit(change[1]! / flux), limit(change[2]! / flux)] : [0, 0]
+    fit = { x: fit.x + moveX, y: fit.y + moveY, flux }
+    if (Math.hypot(fit.x - blob.x, fit.y - blob.y) > Math.max(2, blob.radius)) return undefined
+    if (change && Math.abs(moveX) + Math.abs(moveY) < 1e-3) return fit
+  }
+  return undefined
+}
+
+function limit(move: number): number {
+  return Math.max(-0.5, Math.min(0.5, move))
+}
+
+/** The unknowns are flux, flux · dx and flux · dy; returns how many pixels were used. */
+function accumulate(
+  { plane, mask, psf, rmsAdu, fluxRatio, shift }: RepairSide,
+  blob: Blob,
+  own: ReadonlySet<number>,
+  fit: Fit,
+  matrix: Float64Array,
+  right: Float64Array,
+): number {
+  const { width, height } = plane
+  const half = (psf.size - 1) / 2
+  const radius = Math.min(half - 1, blob.radius + 1.5 * psf.fwhmPixels)
+  if (blob.radius > half - 2) return 0
+  const [x, y] = [fit.x + shift[0], fit.y + shift[1]]
+  const [cx, cy] = [Math.round(x), Math.round(y)]
+  const { value, byX, byY } = psf.splineAt(x, y).window(x - cx, y - cy, half)
+  let pixels = 0
+  for (let v = Math.max(0, cy - half); v <= Math.min(height - 1, cy + half); v++) {
+    for (let u = Math.max(0, cx - half); u <= Math.min(width - 1, cx + half); u++) {
+      const at = v * width + u
+      if ((u - x) ** 2 + (v - y) ** 2 > radius * radius || mask.data[at] !== 0 || own.has(at)) continue
+      const k = (v - cy + half) * psf.size + u - cx + half
+      const [p, gx, gy] = [fluxRatio * value[k]!, fluxRatio * byX[k]!, fluxRatio * byY[k]!]
+      const signal = Math.max(0, fit.flux * p)
+      const w = 1 / (rmsAdu * rmsAdu + signal + (modelError * signal) ** 2)
+      const data = plane.data[at]!
+      matrix[0]! += w * p * p
+      matrix[1]! += w * p * gx
+      matrix[2]! += w * p * gy
+      matrix[4]! += w * gx * gx
+      matrix[5]! += w * gx * gy
+      matrix[8]! += w * gy * gy
+      right[0]! += w * p * data
+      right[1]! += w * gx * data
+      right[2]! += w * gy * data
+      pixels++
+    }
+  }
+  matrix[3] = matrix[1]!
+  matrix[6] = matrix[2]!
+  matrix[7] = matrix[5]!
+  return pixels
+}
+
+/** Of the PSF's wings, as a share. */
+const modelError = 0.02
+
+function paint({ plane, psf, fluxRatio, shift }: RepairSide, blob: Blob, fit: Fit | undefined): void {
+  const spline = psf.splineAt(blob.x, blob.y)
+  const half = (psf.size - 1) / 2
+  for (const index of blob.pixels) {
+    const [x, y] = [index % plane.width, Math.floor(index / plane.width)]
+    plane.data[index] = fit
+      ? fluxRatio * fit.flux * spline.at(x - fit.x - shift[0] + half, y - fit.y - shift[1] + half)
+      : 0
   }
 }

@@ -1,12 +1,51 @@
 /** Small robust statistics on lists of numbers; frames/statistics.ts has those of whole planes. */
 
-/** The middle value (mean of the two middle ones); NaN for an empty list. The list is not changed. */
-export function median(values: ArrayLike<number>): number {
-  const n = values.length
+/**
+ * The element of rank `rank` among the first `n` of `values`, which are reordered: smaller ones before it, larger ones after
+ * (Hoare's selection with the median of three as pivot; linear on average). No NaN.
+ */
+export function selectRank(values: Float64Array | Float32Array, n: number, rank: number): number {
+  let left = 0
+  let right = n - 1
+  while (right > left) {
+    const pivot = middleOf(values[left]!, values[(left + right) >> 1]!, values[right]!)
+    let i = left
+    let j = right
+    while (i <= j) {
+      while (values[i]! < pivot) i++
+      while (values[j]! > pivot) j--
+      if (i > j) break
+      const held = values[i]!
+      values[i++] = values[j]!
+      values[j--] = held
+    }
+    if (rank <= j) right = j
+    else if (rank >= i) left = i
+    else break
+  }
+  return values[rank]!
+}
+
+function middleOf(a: number, b: number, c: number): number {
+  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c))
+}
+
+/** Median of the first `n` of `values` (mean of the two middle ones), which are reordered; NaN for none. */
+export function medianInPlace(values: Float64Array | Float32Array, n = values.length): number {
   if (n === 0) return Number.NaN
-  const sorted = new Float64Array(values).sort()
   const half = n >> 1
-  return n % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+  const upper = selectRank(values, n, half)
+  if (n % 2 === 1) return upper
+  let lower = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < half; i++) if (values[i]! > lower) lower = values[i]!
+  return (lower + upper) / 2
+}
+
+/** The middle value (mean of the two middle ones); NaN for an empty list or one with a NaN. The list is not changed. */
+export function median(values: ArrayLike<number>): number {
+  const copy = new Float64Array(values)
+  for (let i = 0; i < copy.length; i++) if (Number.isNaN(copy[i]!)) return Number.NaN
+  return medianInPlace(copy)
 }
 
 /** 1.4826 × median absolute deviation about `centre`: the standard deviation of a normal distribution. */

@@ -30,10 +30,11 @@ export function stampFwhm(stamp: ArrayLike<number>, size: number): number {
   const half = (size - 1) / 2
   const peak = spline.at(half, half)
   let above = 0
-  for (let y = 0; y <= size - 1; y += 0.2) {
-    for (let x = 0; x <= size - 1; x += 0.2) {
-      const near = stamp[Math.round(y) * size + Math.round(x)]!
-      if (near > 0.2 * peak && spline.at(x, y) > 0.5 * peak) above++
+  for (let j = 0; j < size; j++) {
+    for (let i = 0; i < size; i++) {
+      if (!(stamp[j * size + i]! > 0.2 * peak)) continue
+      for (let v = -2; v <= 2; v++)
+        for (let u = -2; u <= 2; u++) if (spline.at(i + u / 5, j + v / 5) > 0.5 * peak) above++
     }
   }
   return 2 * Math.sqrt((above * 0.04) / Math.PI)

@@ -111,6 +111,17 @@ export interface Kernels {
     starts: number,
     out: number,
   ): void
+  // Rare pixels of two masks: see differencing/repair.ts.
+  maskRuns(
+    rowFrom: number,
+    rowTo: number,
+    one: number,
+    other: number,
+    width: number,
+    bits: number,
+    runs: number,
+    capacity: number,
+  ): void
   maskValues(rowFrom: number, rowTo: number, science: number, mask: number, width: number, saturation: number): void
   decodeMask(
     rowFrom: number,

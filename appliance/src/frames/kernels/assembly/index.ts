@@ -5,6 +5,7 @@
 export * from './decode'
 export { setThread } from './thread'
 export * from './mask'
+export * from './runs'
 export * from './planes'
 export * from './warp'
 export * from './reference'
