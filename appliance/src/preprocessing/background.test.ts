@@ -8,7 +8,7 @@ import { MaskFlag } from '../frames/mask.ts'
 import { paintMesh, paintSpline, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { realDataFolder } from '../frames/reference.ts'
-import { type BackgroundOptions, measureBackground } from './background.ts'
+import { type BackgroundOptions, measureBackground, measureWhiteNoise } from './background.ts'
 
 /** Made by scripts/reference/preprocessing.py with sep. */
 interface SepBackground {
@@ -95,6 +95,32 @@ describe('the background', () => {
       }
     }
     expect(Math.abs(measureBackground(compute, plane, undefined).globalLevelAdu - 200)).toBeLessThan(0.3)
+  })
+
+  test('of 12,000 stars per megapixel still tells the noise of a pixel within 3 %', () => {
+    using compute = createCompute({ threads: 1 })
+    const side = 512
+    const plane = compute.float32(side, side)
+    plane.data.fill(400)
+    const random = createRandom('crowd')
+    // Gaussian stars of FWHM 3 px, N(> F) ∝ F^−0.7 from 200 electrons on.
+    const sigma = 3 / 2.354820045
+    for (let n = 0; n < 0.012 * side * side; n++) {
+      const peak = Math.min(1e6, 200 * random.next() ** (-1 / 0.7)) / (2 * Math.PI * sigma * sigma)
+      const [x0, y0] = [side * random.next(), side * random.next()]
+      for (let y = Math.max(0, Math.floor(y0) - 6); y <= Math.min(side - 1, y0 + 6); y++) {
+        for (let x = Math.max(0, Math.floor(x0) - 6); x <= Math.min(side - 1, x0 + 6); x++) {
+          plane.data[y * side + x]! += peak * Math.exp(-((x - x0) ** 2 + (y - y0) ** 2) / (2 * sigma * sigma))
+        }
+      }
+    }
+    // Photon noise of every pixel and 8 electrons of read noise: √464 = 21.54 where no star is.
+    for (let i = 0; i < plane.data.length; i++) plane.data[i]! += Math.sqrt(plane.data[i]! + 64) * random.normal()
+    const background = measureBackground(compute, plane, undefined)
+    const { globalNoiseAdu } = measureWhiteNoise(compute, plane, undefined, background)
+    expect(background.globalRmsAdu / Math.sqrt(464)).toBeGreaterThan(1.05)
+    expect(globalNoiseAdu / Math.sqrt(464)).toBeGreaterThan(0.97)
+    expect(globalNoiseAdu / Math.sqrt(464)).toBeLessThan(1.03)
   })
 
   test('passes over masked and NaN pixels, and fills cells that have no others', () => {

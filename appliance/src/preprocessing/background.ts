@@ -69,6 +69,34 @@ export function measureBackground(
   }
 }
 
+/**
+ * The noise of one pixel on the background's mesh from differences of neighbours in the darker half of each cell: right in
+ * crowded fields, where the rms about the level also holds the light of faint stars. For raw pixels only: noise that
+ * resampling has made smooth is taken for less than it is.
+ */
+export function measureWhiteNoise(
+  compute: Compute,
+  science: Plane,
+  mask: MaskPlane | undefined,
+  { rms }: Pick<Background, 'rms'>,
+): { readonly noise: Mesh; readonly globalNoiseAdu: number } {
+  const { columns, rows, cellPixels } = rms
+  const noise = createMesh(compute, rms, rms.data)
+  using _scratch = compute.scope()
+  const out = compute.float32(columns, rows)
+  const scratchBytes = Math.ceil((cellPixels * cellPixels * 8) / 64) * 64 + 128
+  const scratch = compute.allocate(scratchBytes * compute.threads)
+  const planes = [science.pointer, mask?.pointer ?? 0, notSky, science.width, science.height]
+  compute.rows('meshNoise', rows, [...planes, cellPixels, columns, out.pointer, scratch, scratchBytes])
+  const found = out.data.filter((value) => value > 0)
+  if (found.length > 0) {
+    const values = Float64Array.from(out.data, (value) => (value > 0 ? value : Number.NaN))
+    const cells = fillMissing({ columns, rows, level: values, rms: values })
+    noise.data.set(median3(cells, cells.rms))
+  }
+  return { noise, globalNoiseAdu: medianOf(noise.data) }
+}
+
 function measureMesh(compute: Compute, science: Plane, mask: MaskPlane | undefined, meshPixels: number): Cells {
   const columns = Math.ceil(science.width / meshPixels)
   const rows = Math.ceil(science.height / meshPixels)

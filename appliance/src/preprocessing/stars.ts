@@ -70,7 +70,7 @@ const fwhmPerSigma = 2.354820045
 /** Stars kept when the caller does not say: more than photometry, solving and PSFs of any field use. */
 const mostStars = 25_000
 /** The brightest are measured in full; the others have the half-flux radius of their Gaussian and no Kron flux. */
-const mostInFull = 5000
+const mostInFull = 4000
 /** Stars that tell how wide stars are in this frame. */
 const sampled = 200
 /** f64 numbers of one star in the kernels' table, and of the frame's description. */

@@ -272,6 +272,20 @@ export interface Kernels {
     scratch: number,
     scratchBytes: number,
   ): void
+  meshNoise(
+    rowFrom: number,
+    rowTo: number,
+    science: number,
+    mask: number,
+    maskBits: number,
+    width: number,
+    height: number,
+    meshPixels: number,
+    columns: number,
+    out: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
   subtractSpline(
     rowFrom: number,
     rowTo: number,

@@ -251,3 +251,86 @@ export function paintMesh(
     meshRow(mesh, columns, rows, cellPixels, y, 0, width, out + ((<usize>y * <usize>width) << 2))
   }
 }
+
+/** The k-th smallest of `n` f32 (k from 0), which are put out of order. */
+function selectOrder(values: usize, n: i32, k: i32): f32 {
+  let low = 0
+  let high = n - 1
+  while (low < high) {
+    const pivot = load<f32>(values + ((<usize>((low + high) >> 1)) << 2))
+    let i = low
+    let j = high
+    while (i <= j) {
+      while (load<f32>(values + ((<usize>i) << 2)) < pivot) i++
+      while (load<f32>(values + ((<usize>j) << 2)) > pivot) j--
+      if (i > j) break
+      const a = values + ((<usize>i) << 2)
+      const b = values + ((<usize>j) << 2)
+      const v = load<f32>(a)
+      store<f32>(a, load<f32>(b))
+      store<f32>(b, v)
+      i++
+      j--
+    }
+    if (k <= j) high = j
+    else if (k >= i) low = i
+    else break
+  }
+  return load<f32>(values + ((<usize>k) << 2))
+}
+
+/**
+ * White noise of each cell: 1.4826 × the median size of second differences along x and y (Immerkær 1996, CVIU 64, 300:
+ * planes cancel) over the half of the pixels whose 3 × 3 mean is lowest, which is independent of the difference. Every
+ * second row is looked at. `out`: one f32 for each cell, NaN with fewer than 32 pixels. Scratch: 8 bytes for each pixel of
+ * a cell and thread.
+ */
+export function meshNoise(
+  rowFrom: i32, rowTo: i32, science: usize, mask: usize, maskBits: i32, width: i32, height: i32, meshPixels: i32,
+  columns: i32, out: usize, scratch: usize, scratchBytes: usize,
+): void {
+  const means = ownScratch(scratch, scratchBytes)
+  const sizes = means + (scratchBytes >> 1)
+  const stride = (<usize>width) << 2
+  for (let row = rowFrom; row < rowTo; row++) {
+    for (let column = 0; column < columns; column++) {
+      let n = 0
+      for (let y = max(1, row * meshPixels); y < min(height - 1, (row + 1) * meshPixels); y += 2) {
+        for (let x = max(1, column * meshPixels); x < min(width - 1, (column + 1) * meshPixels); x++) {
+          const i = <usize>y * <usize>width + <usize>x
+          if (mask != 0 && (<i32>load<u16>(mask + (i << 1)) & maskBits) != 0) continue
+          const p = science + (i << 2)
+          const middle = load<f32>(p)
+          const sides = load<f32>(p - 4) + load<f32>(p, 4) + load<f32>(p - stride) + load<f32>(p + stride)
+          const corners = load<f32>(p - stride - 4) + load<f32>(p - stride, 4) + load<f32>(p + stride - 4) + load<f32>(p + stride, 4)
+          const difference = abs<f32>(4 * middle - 2 * sides + corners) / 6
+          if (!(difference <= 3.4e38)) continue
+          store<f32>(means + ((<usize>n) << 2), middle + sides + corners)
+          store<f32>(sizes + ((<usize>n) << 2), difference)
+          n++
+        }
+      }
+      const cell = out + ((<usize>(row * columns + column)) << 2)
+      if (n < 32) {
+        store<f32>(cell, f32.NaN)
+        continue
+      }
+      store<f32>(cell, <f32>1.4826 * quietMedian(means, sizes, n))
+    }
+  }
+}
+
+/** Median of the sizes whose mean is in the lower half. The upper halves of both arrays are room for sorting. */
+function quietMedian(means: usize, sizes: usize, n: i32): f32 {
+  const spare = means + ((<usize>n) << 2)
+  memory.copy(spare, means, (<usize>n) << 2)
+  const limit = selectOrder(spare, n, n >> 1)
+  let kept = 0
+  for (let i = 0; i < n; i++) {
+    const size = load<f32>(sizes + ((<usize>i) << 2))
+    if (load<f32>(means + ((<usize>i) << 2)) > limit) continue
+    store<f32>(spare + ((<usize>kept) << 2), size)
+    kept++
+  }
+  return selectOrder(spare, kept, kept >> 1)
+}
