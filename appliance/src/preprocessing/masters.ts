@@ -1,16 +1,20 @@
 import type { FrameType } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
+import type { RowFile } from '../frames/fits/rawImage.ts'
 import type { Frame } from '../frames/frame.ts'
-import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { medianAndMad, sigmaClipped, sigmaPerMad } from '../frames/statistics.ts'
+import type { MasterNoise } from './calibrate.ts'
 import { preprocessingError } from './errors.ts'
-import { stackClipped } from './stack.ts'
+import { frameSet, type Reduction, stackSet } from './masterRows.ts'
+import { gainOf, photonTransfer, readingVariance } from './photonTransfer.ts'
 
 /** A master and what measuring its frames told. */
 export interface Master {
   readonly plane: Plane
   readonly frames: number
+  /** The variance of the master's own pixels, in its units. */
+  readonly noise?: MasterNoise
   /** From bias pairs, ADU; in electrons once the gain is known. */
   readonly readNoiseAdu?: number
   /** From flat pairs. */
@@ -19,120 +23,133 @@ export interface Master {
   readonly defects?: MaskPlane
 }
 
+/** Frames in memory, or files read by rows: then memory does not grow with their number. */
+export type MasterFrames = readonly (Frame | RowFile)[]
+
 /** A dark pixel this far above its fellows, in their own σ, is hot. */
 const hotSigma = 8
-/** A flat pixel below or above these shares of its surroundings is dead or odd. */
-const oddFlat = [0.5, 1.5] as const
+/** A flat pixel below or above these shares of its surroundings is dead or odd, and so is one without light. */
+const oddFlat = { low: 0.5, high: 1.5, least: 0.1 } as const
+/** Darker flats measure noise, brighter ones saturate where they are brightest. */
+const flatLevels = { leastAdu: 100, mostOfSaturation: 0.85 } as const
 
 /**
  * Master bias: the clipped mean. The read noise is σ(B₁ − B₂)/√2 over consecutive pairs (Janesick, Photon Transfer, 2007,
- * section 11.2), where fixed pattern drops out. Throws `preprocessing/few` for fewer than two frames.
+ * section 11.2), where fixed pattern drops out; the master's variance is r²/n. Throws `preprocessing/few` for fewer than
+ * two frames and `preprocessing/shape` for frames of different sizes.
  */
-export function masterBias(compute: Compute, frames: readonly Frame[]): Master {
+export function masterBias(
+  compute: Compute,
+  frames: MasterFrames,
+  reduction: Pick<Reduction, 'overscan'> = {},
+): Master & { readonly readNoiseAdu: number } {
   need(frames, 'bias')
-  const plane = stackClipped(
-    compute,
-    frames.map((frame) => frame.science),
-  )
-  const variances = pairs(frames).map(([a, b]) => differenceVariance(compute, a.science, b.science, 1))
-  return { plane, frames: frames.length, readNoiseAdu: Math.sqrt(middle(variances) / 2) }
+  const set = frameSet(compute, frames, reduction)
+  const variance = readingVariance(photonTransfer(compute, set, false))
+  const plane = stackSet(compute, set, { noise: { fixed: variance, perSignal: 0 } })
+  const noise = { fixed: variance / set.count, perSignal: 0 }
+  return { plane, frames: set.count, noise, readNoiseAdu: Math.sqrt(variance) }
 }
 
-/** Master dark: the clipped mean less the bias, in ADU for the frames' exposure time; hot pixels become defects. */
-export function masterDark(compute: Compute, frames: readonly Frame[], bias: Plane | undefined): Master {
-  need(frames, 'dark')
-  const plane = subtract(
-    compute,
-    stackClipped(
-      compute,
-      frames.map((frame) => frame.science),
-    ),
-    bias,
-    1,
-  )
-  const { median, mad } = medianAndMad(compute, plane)
-  const limit = median + hotSigma * sigmaPerMad * mad
-  return { plane, frames: frames.length, defects: markWhere(compute, plane, (value) => value > limit) }
+export interface DarkOptions extends Omit<Reduction, 'bias' | 'dark'> {
+  /** Splits the variance into reading and dark current; without it all counts as reading. */
+  readonly gainElectronsPerAdu?: number | undefined
 }
 
 /**
- * Master flat: each frame less bias and dark, scaled to the same median, clipped mean, mean 1. The gain comes from pairs:
- * g = (S₁ + S₂) / (σ²(S₁ − k·S₂) − 2 r²), k the ratio of their means (Janesick 2007, eq. 5.12), in e⁻/ADU. Frames that are
- * saturated or dark are refused (`preprocessing/flat-level`) with their level.
+ * Master dark: the clipped mean less the bias, in ADU for the frames' exposure time; hot pixels become defects. Its noise is
+ * that of its own frames; the bias' share is `calibrate`'s to add. Throws as `masterBias`.
  */
-export function masterFlat(
+export function masterDark(
   compute: Compute,
-  frames: readonly Frame[],
-  options: { readonly bias: Plane | undefined; readonly readNoiseAdu: number; readonly saturationAdu: number },
+  frames: MasterFrames,
+  bias: Plane | undefined,
+  options: DarkOptions = {},
 ): Master {
+  need(frames, 'dark')
+  const set = frameSet(compute, frames, { ...options, bias })
+  const transfer = photonTransfer(compute, set, false)
+  const noise = darkNoise(readingVariance(transfer), transfer.levels[0] ?? 0, bias && options.gainElectronsPerAdu)
+  const plane = stackSet(compute, set, { noise })
+  const { median, mad } = medianAndMad(compute, plane)
+  const defects = compute.uint16(plane.width, plane.height)
+  const limit = median + hotSigma * sigmaPerMad * mad
+  compute.rows('markAbove', plane.height, [plane.pointer, defects.pointer, plane.width, limit])
+  return { plane, frames: set.count, noise: shared(noise, set.count), defects }
+}
+
+function darkNoise(variance: number, level: number, gain: number | undefined): MasterNoise {
+  if (gain === undefined) return { fixed: variance, perSignal: 0 }
+  return { fixed: Math.max(0, variance - Math.max(0, level) / gain), perSignal: 1 / gain }
+}
+
+function shared(noise: MasterNoise, count: number): MasterNoise {
+  return { fixed: noise.fixed / count, perSignal: noise.perSignal / count }
+}
+
+export interface FlatOptions extends Reduction {
+  readonly bias: Plane | undefined
+  readonly biasNoise?: MasterNoise | undefined
+  readonly readNoiseAdu: number
+  readonly saturationAdu: number
+}
+
+/**
+ * Master flat: each frame less bias and dark, scaled to the same median, clipped mean, mean 1. The gain comes from pairs
+ * (Janesick 2007, eq. 5.12), in e⁻/ADU; the variance of a pixel of value F is (F / (g·L) + (r² + n·V_bias) / L²) / n at the
+ * level L. Frames that are saturated or dark are refused (`preprocessing/flat-level`) with their level.
+ */
+export function masterFlat(compute: Compute, frames: MasterFrames, options: FlatOptions): Master {
   need(frames, 'flat')
-  const signals = frames.map((frame) => subtract(compute, frame.science, options.bias, 1))
-  const levels = signals.map((signal) => medianAndMad(compute, signal).median)
-  levels.forEach((level, index) => {
-    if (level > 100 && level < 0.85 * options.saturationAdu) return
-    const name = frames[index]?.header.text('FRAMEID') ?? `number ${index + 1}`
-    throw preprocessingError(
-      'flat-level',
-      `flat ${name} has a level of ${Math.round(level)} ADU: expose for a tenth to three quarters of ${options.saturationAdu}`,
-    )
+  const { readNoiseAdu, saturationAdu } = options
+  const set = frameSet(compute, frames, options)
+  const transfer = photonTransfer(compute, set, true)
+  transfer.levels.forEach((level, index) => {
+    checkLevel(level, nameOf(frames[index], index), saturationAdu)
   })
-  const stacked = stackClipped(compute, signals, { factors: levels.map((level) => 1 / level) })
-  const { mean } = sigmaClipped(compute, stacked)
-  for (let i = 0; i < stacked.data.length; i++) stacked.data[i]! /= mean
-  const gains = pairs(signals).map(([a, b]) => gainOfPair(compute, a, b, options.readNoiseAdu))
+  const gain = gainOf(transfer, readNoiseAdu)
+  const noise = flatNoise(transfer.levels, gain, readNoiseAdu)
+  const plane = stackSet(compute, set, { factors: transfer.levels.map((level) => 1 / level), noise })
+  const { mean } = sigmaClipped(compute, plane, { sigma: 10 })
+  for (let i = 0; i < plane.data.length; i++) plane.data[i]! /= mean
+  const defects = compute.uint16(plane.width, plane.height)
+  const { low, high, least } = oddFlat
+  compute.rows('markOdd', plane.height, [plane.pointer, defects.pointer, plane.width, plane.height, low, high, least])
+  const levelAdu = mean / average(transfer.levels.map((level) => 1 / level))
+  const own = shared({ fixed: noise.fixed / mean ** 2, perSignal: noise.perSignal / mean }, set.count)
+  const fixed = own.fixed + (options.biasNoise?.fixed ?? 0) / levelAdu ** 2
   return {
-    plane: stacked,
-    frames: frames.length,
-    gainElectronsPerAdu: middle(gains),
-    defects: markWhere(compute, stacked, (value) => value < oddFlat[0] || value > oddFlat[1]),
+    plane,
+    frames: set.count,
+    noise: { fixed, perSignal: own.perSignal },
+    ...(gain > 0 && Number.isFinite(gain) && { gainElectronsPerAdu: gain }),
+    defects,
   }
 }
 
-/** Photon transfer from one pair of bias-subtracted flats. */
-export function gainOfPair(compute: Compute, a: Plane, b: Plane, readNoiseAdu: number): number {
-  const meanA = sigmaClipped(compute, a, { sigma: 10 }).mean
-  const meanB = sigmaClipped(compute, b, { sigma: 10 }).mean
-  const ratio = meanA / meanB
-  const variance = differenceVariance(compute, a, b, ratio)
-  // Var(a − k·b) = mean_a/g + k²·mean_b/g + (1 + k²) r².
-  return (meanA + ratio * ratio * meanB) / (variance - (1 + ratio * ratio) * readNoiseAdu ** 2)
-}
-
-/** σ² of a − k·b, from its central part so that cosmic rays do not count, corrected for what clipping takes away. */
-function differenceVariance(compute: Compute, a: Plane, b: Plane, k: number): number {
-  using _scratch = compute.scope()
-  const difference = subtract(compute, a, b, k)
-  return sigmaClipped(compute, difference, { sigma: 5 }).std ** 2
-}
-
-function subtract(compute: Compute, from: Plane, what: Plane | undefined, factor: number): Plane {
-  if (what && (what.width !== from.width || what.height !== from.height)) {
-    throw preprocessingError(
-      'shape',
-      `frames of ${from.width} × ${from.height} and ${what.width} × ${what.height} pixels do not fit together`,
-    )
+/** Variance of one flat scaled to a median of 1. */
+function flatNoise(levels: readonly number[], gain: number, readNoiseAdu: number): MasterNoise {
+  return {
+    fixed: average(levels.map((level) => (readNoiseAdu / level) ** 2)),
+    perSignal: gain > 0 && Number.isFinite(gain) ? average(levels.map((level) => 1 / (gain * level))) : 0,
   }
-  const out = compute.float32(from.width, from.height)
-  if (!what) out.data.set(from.data)
-  else for (let i = 0; i < out.data.length; i++) out.data[i] = from.data[i]! - factor * what.data[i]!
-  return out
 }
 
-function markWhere(compute: Compute, plane: Plane, isBad: (value: number) => boolean): MaskPlane {
-  const mask = compute.uint16(plane.width, plane.height)
-  for (let i = 0; i < plane.data.length; i++) if (isBad(plane.data[i]!)) mask.data[i] = MaskFlag.bad
-  return mask
+function checkLevel(level: number, name: string, saturationAdu: number): void {
+  if (level > flatLevels.leastAdu && level < flatLevels.mostOfSaturation * saturationAdu) return
+  const fix = `expose for a tenth to three quarters of ${saturationAdu}`
+  throw preprocessingError('flat-level', `flat ${name} has a level of ${Math.round(level)} ADU: ${fix}`)
 }
 
-function pairs<T>(items: readonly T[]): (readonly [T, T])[] {
-  return items.slice(1).map((item, index) => [items[index]!, item] as const)
+function nameOf(frame: Frame | RowFile | undefined, index: number): string {
+  return frame?.header.text('FRAMEID') ?? `number ${index + 1}`
 }
 
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
-function need(frames: readonly Frame[], type: FrameType): void {
+function need(frames: MasterFrames, type: FrameType): void {
   if (frames.length < 2)
     throw preprocessingError('few', `a master ${type} needs at least 2 frames, there are ${frames.length}`)
 }

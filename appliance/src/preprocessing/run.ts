@@ -17,7 +17,7 @@ export interface PreprocessingDeps {
   readonly store: Store
   readonly clock: Clock
   readonly offload: Offload
-  readonly settings: () => Pick<Settings, 'camera' | 'fields'>
+  readonly settings: () => Pick<Settings, 'camera' | 'fields' | 'calibration'>
 }
 
 const calibrateFile = taskIn<typeof import('./runPixels.ts'), 'calibrateFile'>(
@@ -44,6 +44,7 @@ async function calibrateFrame(deps: PreprocessingDeps, job: Job): Promise<void> 
         frame,
         store.frames({ fieldId: frame.fieldId, type: 'light', before: frame.capturedAtMs, limit: historyLimit }),
       ),
+      calibration: deps.settings().calibration,
       field: deps.settings().fields.find((field) => field.fieldId === frame.fieldId),
     }),
   )

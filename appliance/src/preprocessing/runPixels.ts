@@ -1,32 +1,36 @@
+import { mkdirSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import type { CameraSettings, FieldSettings } from '../contract/config.ts'
 import type { FrameQuality } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
-import { readRaw } from '../frames/fits/rawImage.ts'
-import { openFits, readFrame, readImage } from '../frames/fits/read.ts'
+import { openRowFile, readRaw } from '../frames/fits/rawImage.ts'
 import { encodeFits, encodeFrame } from '../frames/fits/write.ts'
-import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
-import { calibrate, type Masters } from './calibrate.ts'
+import { calibrate } from './calibrate.ts'
 import type { Expected } from './grade.ts'
-import { type Master, masterBias, masterDark, masterFlat } from './masters.ts'
+import {
+  type MasterFile,
+  type MasterLimits,
+  type MasterPaths,
+  masterHeader,
+  readMaster,
+  readMasters,
+} from './masterFiles.ts'
+import { type Master, type MasterFrames, masterBias, masterDark, masterFlat } from './masters.ts'
 import { examineFrame } from './task.ts'
 
 /** What the daemon asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
-
-export interface MasterPaths {
-  readonly biasPath?: string
-  readonly darkPath?: string
-  readonly flatPath?: string
-}
 
 export interface CalibrateInput {
   readonly rawPath: string
   readonly outPath: string
   readonly masters: MasterPaths
   readonly camera: CameraSettings
+  /** How old and how much warmer or colder masters may be; the defaults when absent. */
+  readonly calibration?: MasterLimits
   /** Where the frame should point; without it nothing is solved. */
   readonly field: FieldSettings | undefined
   /** What good frames like it showed. */
@@ -43,7 +47,9 @@ export async function calibrateFile(
   input: CalibrateInput,
 ): Promise<{ readonly quality: FrameQuality; readonly sha256: string }> {
   const raw = readRaw(compute, input.rawPath)
-  const calibrated = calibrate(compute, raw, readMasters(compute, input.masters), input.camera)
+  const { masters, refused } = readMasters(compute, raw.header, input.masters, input.calibration)
+  const plain = calibrate(compute, raw, masters, input.camera)
+  const calibrated = { ...plain, header: refused.reduce((header, text) => header.withHistory(text), plain.header) }
   const { pixelMicrometres, focalLengthMillimetres } = input.camera
   const hint = input.field && {
     raDeg: input.field.raDeg,
@@ -52,12 +58,13 @@ export async function calibrateFile(
     scaleArcsecPerPixel:
       (206.264806 * pixelMicrometres * (raw.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
   }
-  const { quality, wcs } = examineFrame(compute, calibrated, {
+  const { quality: seen, wcs } = examineFrame(compute, calibrated, {
     hint,
     expected: input.expected,
     saturationAdu: input.camera.saturationAdu,
     catalogue,
   })
+  const quality = { ...seen, reasons: [...seen.reasons, ...refused] }
   const solved = wcs
     ? wcsToHeader(calibrated.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar')
     : calibrated.header
@@ -82,32 +89,6 @@ function qualityCards(quality: FrameQuality): Parameters<FitsHeader['withAll']>[
   }
 }
 
-function readMasters(compute: Compute, paths: MasterPaths): Masters {
-  const dark = paths.darkPath === undefined ? undefined : readMaster(compute, paths.darkPath)
-  const flat = paths.flatPath === undefined ? undefined : readMaster(compute, paths.flatPath)
-  return {
-    bias: paths.biasPath === undefined ? undefined : readMaster(compute, paths.biasPath).plane,
-    dark: dark && { plane: dark.plane, exposureSeconds: dark.header.number('EXPTIME') ?? 0 },
-    flat: flat?.plane,
-    defects: joined(dark?.defects, flat?.defects),
-  }
-}
-
-function readMaster(
-  compute: Compute,
-  path: string,
-): { plane: Plane; defects: MaskPlane | undefined; header: FitsHeader } {
-  const frame = readFrame(compute, path)
-  return { plane: frame.science, defects: frame.mask, header: frame.header }
-}
-
-/** All bits of both. */
-function joined(a: MaskPlane | undefined, b: MaskPlane | undefined): MaskPlane | undefined {
-  if (!a || !b) return a ?? b
-  for (let i = 0; i < a.data.length; i++) a.data[i]! |= b.data[i]!
-  return a
-}
-
 export interface MasterInput {
   readonly type: 'bias' | 'dark' | 'flat'
   readonly rawPaths: readonly string[]
@@ -126,12 +107,18 @@ export interface MasterOutput {
 
 /** Builds one master from raw files and writes it with its defect map. */
 export async function buildMasterFile(compute: Compute, input: MasterInput): Promise<MasterOutput> {
-  const frames = input.rawPaths.map((path) => readFrame(compute, path))
-  const bias = input.biasPath === undefined ? undefined : readImage(compute, openFits(input.biasPath))
+  using open = new DisposableStack()
+  const folder = dirname(input.outPath)
+  mkdirSync(folder, { recursive: true, mode: 0o750 })
+  const frames = input.rawPaths.map((path) => open.use(openRowFile(compute, path, folder)))
+  const bias = input.biasPath === undefined ? undefined : readMaster(compute, input.biasPath)
   const master = masterOf(compute, input, frames, bias)
-  const header = (frames[0]?.header ?? FitsHeader.empty)
-    .without('CHECKSUM', 'DATASUM', 'FRAMEID', 'BZERO', 'BSCALE', 'SATURATE')
-    .withAll({ NCOMBINE: [frames.length, 'frames in this master'], IMAGETYP: `Master ${input.type}` })
+  const header = masterHeader(frames[0]?.header ?? FitsHeader.empty, master, {
+    type: input.type,
+    masterId: basename(input.outPath).replace(/\.fits$/, ''),
+    isBiasSubtracted: bias !== undefined,
+    camera: input.camera,
+  })
   const planes = [
     { header, data: master.plane },
     ...(master.defects ? [{ data: master.defects, extname: 'MASK' }] : []),
@@ -147,13 +134,20 @@ export async function buildMasterFile(compute: Compute, input: MasterInput): Pro
 
 function masterOf(
   compute: Compute,
-  input: MasterInput,
-  frames: Parameters<typeof masterBias>[1],
-  bias: Plane | undefined,
+  { type, camera, readNoiseAdu }: MasterInput,
+  frames: MasterFrames,
+  bias: MasterFile | undefined,
 ): Master {
-  if (input.type === 'bias') return masterBias(compute, frames)
-  if (input.type === 'dark') return masterDark(compute, frames, bias)
-  const { readNoiseElectrons, gainElectronsPerAdu, saturationAdu } = input.camera
-  const readNoiseAdu = input.readNoiseAdu ?? readNoiseElectrons / gainElectronsPerAdu
-  return masterFlat(compute, frames, { bias, readNoiseAdu, saturationAdu })
+  const { overscan, nonLinearity, gainElectronsPerAdu, saturationAdu } = camera
+  const reduction = { ...(overscan && { overscan }), ...(nonLinearity && { nonLinearity }) }
+  if (type === 'bias') return masterBias(compute, frames, reduction)
+  if (type === 'dark') return masterDark(compute, frames, bias?.plane, { ...reduction, gainElectronsPerAdu })
+  const noise = readNoiseAdu ?? bias?.readNoiseAdu ?? camera.readNoiseElectrons / gainElectronsPerAdu
+  return masterFlat(compute, frames, {
+    ...reduction,
+    bias: bias?.plane,
+    biasNoise: bias?.noise,
+    readNoiseAdu: noise,
+    saturationAdu,
+  })
 }

@@ -3,7 +3,7 @@ import type { SimulatedExposure } from '@nightjar/firmware-bridge/simulators/cam
 import { expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import type { Plane } from '../frames/plane.ts'
-import { gainOfPair } from '../preprocessing/masters.ts'
+import { gainOfPair } from '../preprocessing/photonTransfer.ts'
 import { radiusHolding } from './light.ts'
 import { type Optics, psfOf, renderFrame, type SkyScene, trueWcs } from './renderFrame.ts'
 import { createSensor, defaultSensor } from './sensor.ts'
