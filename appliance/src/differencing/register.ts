@@ -1,4 +1,5 @@
 import { similarityOf, TriangleIndex, trianglesOf } from './asterism.ts'
+import { withBend } from './bend.ts'
 import { median, robustSigma } from './robust.ts'
 import { StarGrid } from './starGrid.ts'
 import { stellarFwhm } from './starWidth.ts'
@@ -17,7 +18,7 @@ import {
  * Registration: which pixel of the reference shows the same sky as a pixel of the science frame. Stars are matched by
  * triangles of equal shape in both parities (a meridian flip turns a frame by 180°, a mirror in the light path flips it);
  * the work is bounded, so frames that do not match fail soon with a reason. Then an affine, quadratic or cubic map is
- * fitted to all matched stars, of the lowest order that the residuals support.
+ * fitted to all matched stars, of the lowest order that the residuals support, and bent where a cubic leaves structure (bend.ts).
  */
 export interface StarPosition {
   readonly x: number
@@ -278,6 +279,7 @@ function refine(input: Sorted, guess: Guess): Registration | undefined {
     matches = clipped(match(science, reference, grid, transform, tolerance, widths), transform)
     transform = fitSupported(matches, transform)
   }
+  if (transform.order === 3) transform = withBend(transform, matches)
   if (matches.length === 0) return guess.method === 'hint' ? unconfirmed(guess.transform) : undefined
   return describe(guess.method, transform, matches)
 }
