@@ -3,6 +3,9 @@ import { createCompute } from '../frames/compute.ts'
 import { moffatStamp } from './moffat.ts'
 import { photometricStars, prepare } from './prepare.ts'
 import { measurePsf, type PsfModel } from './psf.ts'
+import { drawStar } from './quality/profiles.ts'
+import { saturatedBlobs } from './repair.ts'
+import { medianInPlace } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { stampFwhm, windowedCentroid } from './stampShape.ts'
 import { fitStar } from './starFit.ts'
@@ -70,5 +73,58 @@ describe('the PSF', () => {
     expect(fit.x).toBeCloseTo(19.3, 3)
     expect(fit.y).toBeCloseTo(20.45, 3)
     expect(fit.fluxAdu).toBeCloseTo(1234, 0)
+  })
+
+  test('follows a PSF that varies over the frame to 0.7 % of its peak', () => {
+    using _scratch = compute.scope()
+    const side = 800
+    const { science } = makeScene(compute, { width: side, height: side, seed: 'field', galaxiesPerMpix: 40 })
+    const { plane, mask, stars, rmsAdu } = prepare(compute, science)
+    const psf = measurePsf({ plane, mask, stars: photometricStars(stars), rmsAdu, radius: 17 })
+    expect(psf.degree).toBe(2)
+    for (const [x, y] of [
+      [100, 100],
+      [400, 400],
+      [700, 250],
+    ] as const) {
+      // The generator's field, with V = 0.05.
+      const [u, v] = [(2 * x) / side - 1, (2 * y) / side - 1]
+      const fwhmPixels = 3 * (1 + 0.05 * (0.6 * u - 0.4 * v + 0.5 * (u * u + v * v - 0.67)))
+      const truth = new Float64Array(35 * 35)
+      const seeing = { fwhmPixels, e1: 0.03 + 0.04 * u, e2: -0.02 + 0.03 * v }
+      drawStar({ data: truth, width: 35, height: 35 }, { x: 17, y: 17, flux: 1 }, seeing)
+      const stamp = psf.stampAt(x, y)
+      const near = truth.map((_, k) => (Math.hypot((k % 35) - 17, Math.floor(k / 35) - 17) <= 6 ? 1 : 0))
+      const square = truth.reduce((total, value, k) => total + near[k]! * (stamp[k]! - value) ** 2, 0)
+      expect(Math.sqrt(square / sum(near)) / Math.max(...truth)).toBeLessThan(0.007)
+      expect(Math.abs(sum(truth) / sum(stamp) - 1)).toBeLessThan(0.002)
+    }
+  })
+})
+
+describe('saturated pixels', () => {
+  test('that touch, even at a corner, are one blob, grown by a pixel', () => {
+    using _scratch = compute.scope()
+    const [one, other] = [compute.uint16(37, 20), compute.uint16(37, 20)]
+    for (const [x, y] of [
+      [5, 5],
+      [6, 6],
+      [8, 5],
+      [7, 6],
+    ] as const)
+      one.data[y * 37 + x] = 4
+    other.data[12 * 37 + 36] = 4
+    const blobs = saturatedBlobs(compute, one, other)
+    // Two rows of (5, 8 | 6, 7) grown by one: columns 4 to 9 but for two corners of the lower row.
+    expect(blobs.map((blob) => blob.pixels.length).sort((a, b) => a - b)).toEqual([6, 22])
+  })
+})
+
+describe('the median by selection', () => {
+  test('of odd, even and repeated values', () => {
+    expect(medianInPlace(Float64Array.of(3, 1, 2))).toBe(2)
+    expect(medianInPlace(Float64Array.of(4, 1, 3, 2))).toBe(2.5)
+    expect(medianInPlace(Float64Array.of(2, 2, 2, 2, 9))).toBe(2)
+    expect(medianInPlace(new Float64Array(0))).toBeNaN()
   })
 })
