@@ -37,6 +37,7 @@ const columns = [
   'snr',
   'areaPixels',
   'flags',
+  'kronFluxAdu',
 ] as const satisfies readonly (keyof Star)[]
 
 /** Measures sky and stars of a frame as `prepare` does. Meshes are allocated from `compute`. */
@@ -70,7 +71,7 @@ function starTable(stars: readonly Star[]): HduToWrite {
   const data = new Float64Array(stars.length * columns.length)
   stars.forEach((star, row) => {
     columns.forEach((column, k) => {
-      data[row * columns.length + k] = star[column]
+      data[row * columns.length + k] = star[column] ?? Number.NaN
     })
   })
   const names = Object.fromEntries(columns.map((column, k) => [`TTYPE${k + 1}`, column]))
@@ -130,6 +131,7 @@ function readStars(file: FitsFile): Star[] {
   const view = new DataView(bytes.buffer)
   return Array.from({ length: hdu.shape[1] ?? 0 }, (_, row) => {
     const star = columns.map((column, k) => [column, view.getFloat64((row * columns.length + k) * 8)] as const)
-    return Object.fromEntries(star) as unknown as Star
+    // The Kron flux of fainter stars is not measured.
+    return Object.fromEntries(star.filter(([, value]) => !Number.isNaN(value))) as unknown as Star
   })
 }
