@@ -90,9 +90,11 @@ describe('the PSF', () => {
       // The generator's field, with V = 0.05.
       const [u, v] = [(2 * x) / side - 1, (2 * y) / side - 1]
       const fwhmPixels = 3 * (1 + 0.05 * (0.6 * u - 0.4 * v + 0.5 * (u * u + v * v - 0.67)))
-      const truth = new Float64Array(35 * 35)
+      const drawn = new Float64Array(35 * 35)
       const seeing = { fwhmPixels, e1: 0.03 + 0.04 * u, e2: -0.02 + 0.03 * v }
-      drawStar({ data: truth, width: 35, height: 35 }, { x: 17, y: 17, flux: 1 }, seeing)
+      // As a bright star: faint ones are drawn no further than 12 px.
+      drawStar({ data: drawn, width: 35, height: 35 }, { x: 17, y: 17, flux: 1e6 }, seeing)
+      const truth = drawn.map((value) => value / 1e6)
       const stamp = psf.stampAt(x, y)
       const near = truth.map((_, k) => (Math.hypot((k % 35) - 17, Math.floor(k / 35) - 17) <= 6 ? 1 : 0))
       const square = truth.reduce((total, value, k) => total + near[k]! * (stamp[k]! - value) ** 2, 0)
