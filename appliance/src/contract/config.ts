@@ -46,6 +46,12 @@ export const CameraSettings = Type.Object(
     saturationAdu: Type.Number({ exclusiveMinimum: 0, maximum: 4294967295 }),
     pixelMicrometres: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
     focalLengthMillimetres: Type.Number({ exclusiveMinimum: 0, maximum: 100000 }),
+    blindSolving: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether astrometry.net or ASTAP, where installed, are asked where a frame points that is not at its field',
+      }),
+    ),
     bloom: Type.Optional(
       Type.Union([Type.Literal('columns'), Type.Literal('rows'), Type.Literal('both'), Type.Literal('none')], {
         description: 'Which way charge bleeds from full pixels; columns when absent, none for CMOS',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import { defaultSettings } from '../contract/config.ts'
 import { createCompute } from '../frames/compute.ts'
 import { FitsHeader } from '../frames/fits/header.ts'
 import { readFrame } from '../frames/fits/read.ts'
@@ -12,6 +13,7 @@ import { skyToPixel } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { measureBackground } from './background.ts'
 import { findBlindSolvers, solveBlind } from './runBlind.ts'
+import { calibrateFile } from './runPixels.ts'
 import { solveFrom } from './solve.ts'
 import { errorPixels, type Observing, observe, type View, wcsOfView } from './solveTrials.ts'
 import { measureStars } from './stars.ts'
@@ -89,11 +91,12 @@ describe('solving blindly', () => {
   })
 
   test.skipIf(!astrometry)('finds a field anywhere with astrometry.net, and leaves nothing behind', async () => {
-    vi.stubEnv('TMPDIR', folder)
+    const temporary = mkdtempSync(join(folder, 'temporary-'))
+    vi.stubEnv('TMPDIR', temporary)
     const solution = await solveBlind(field, catalogue, { solvers, cpuLimitSeconds: 30 })
     if (!solution.ok) throw new Error(solution.reason)
     expect(errorPixels(solution.wcs, view)).toBeLessThan(0.3)
-    expect(readdirSync(folder)).toEqual([])
+    expect(readdirSync(temporary)).toEqual([])
     vi.unstubAllEnvs()
   })
 
@@ -114,6 +117,21 @@ describe('solving blindly', () => {
     expect(at.x > 0 && at.x < frame.width && at.y > 0 && at.y < frame.height).toBe(true)
     // SCALE in the header, from the mount's model of the optics.
     expect(Math.abs(solution.scaleArcsecPerPixel / 2.666463 - 1)).toBeLessThan(0.01)
+  })
+
+  test.skipIf(!astrometry || !data)('tells the daemon where a frame points that is not at its field', async () => {
+    using compute = createCompute({ threads: 1 })
+    const camera = { ...defaultSettings.camera, pixelMicrometres: 3.8, focalLengthMillimetres: 592 }
+    const field = { fieldId: 'elsewhere', raDeg: 50, decDeg: -30, exposureSeconds: 2, filter: 'L' }
+    const frame = { rawPath: join(data!, 'single/asi1600_lights_1.fits'), masters: {}, field }
+    const unasked = await calibrateFile(compute, { ...frame, outPath: join(folder, 'unasked.fits'), camera })
+    expect(unasked.quality).toMatchObject({ solved: false, grade: 'rejected' })
+    const asked = { ...camera, blindSolving: true }
+    const { quality } = await calibrateFile(compute, { ...frame, outPath: join(folder, 'asked.fits'), camera: asked })
+    expect(quality.solved).toBe(true)
+    expect(quality.reasons).toContainEqual(expect.stringContaining('wrong field'))
+    // In the field of NGC 4492, 12 30 59.7 +08 04 40 (SIMBAD).
+    expect(Math.hypot(quality.raDeg! - 187.75, quality.decDeg! - 8.08)).toBeLessThan(0.6)
   })
 
   test.skipIf(!astrometry)('says so when astrometry.net finds nothing', async () => {

@@ -6,6 +6,7 @@ import type { Compute } from '../frames/compute.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
 import { openRowFile, readRaw } from '../frames/fits/rawImage.ts'
 import { encodeFits, encodeFrame } from '../frames/fits/write.ts'
+import type { Frame } from '../frames/frame.ts'
 import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
@@ -20,7 +21,8 @@ import {
   readMasters,
 } from './masterFiles.ts'
 import { type Master, type MasterFrames, masterBias, masterDark, masterFlat } from './masters.ts'
-import { examineFrame } from './task.ts'
+import { findBlindSolvers, solveBlind } from './runBlind.ts'
+import { type Examination, type Expectation, examinedWith, examineFrame } from './task.ts'
 
 /** What the daemon asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
 
@@ -40,6 +42,10 @@ export interface CalibrateInput {
 const catalogue = openStarCatalogue()
 /** How far from its field a frame may point and still be solved. */
 const hintRadiusDeg = 1.5
+/** Where Debian puts programs. */
+const programFolders = '/usr/local/bin:/usr/bin'
+/** A clouded frame must not hold up the night. */
+const blindCpuSeconds = 20
 
 /** Calibrates one raw file, measures and solves it, and writes the calibrated frame. */
 export async function calibrateFile(
@@ -58,12 +64,11 @@ export async function calibrateFile(
     scaleArcsecPerPixel:
       (206.264806 * pixelMicrometres * (raw.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
   }
-  const { quality: seen, wcs } = examineFrame(compute, calibrated, {
-    hint,
-    expected: input.expected,
-    saturationAdu: input.camera.saturationAdu,
-    catalogue,
-  })
+  const expectation = { hint, expected: input.expected, saturationAdu: input.camera.saturationAdu }
+  const hinted = examineFrame(compute, calibrated, { ...expectation, catalogue })
+  const { quality: seen, wcs } = input.camera.blindSolving
+    ? await examineBlindly(compute, calibrated, hinted, expectation)
+    : hinted
   const quality = { ...seen, reasons: [...seen.reasons, ...refused] }
   const solved = wcs
     ? wcsToHeader(calibrated.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar')
@@ -71,6 +76,25 @@ export async function calibrateFile(
   const header = solved.withAll(qualityCards(quality))
   const { sha256 } = await writeDurably(input.outPath, encodeFrame({ ...calibrated, header }))
   return { quality, sha256 }
+}
+
+/** Asks the blind solvers of this machine where a frame points that was not found near its field. */
+async function examineBlindly(
+  compute: Compute,
+  frame: Frame,
+  hinted: Examination,
+  expectation: Expectation,
+): Promise<Examination> {
+  const { hint } = expectation
+  if (!hint || !hinted.solution || hinted.solution.ok) return hinted
+  const { stars } = hinted
+  const { width, height } = frame
+  const solution = await solveBlind({ stars, width, height, image: () => encodeFrame(frame) }, catalogue, {
+    solvers: findBlindSolvers(programFolders),
+    scaleArcsecPerPixel: hint.scaleArcsecPerPixel,
+    cpuLimitSeconds: blindCpuSeconds,
+  })
+  return solution.ok ? examinedWith(compute, frame, hinted, solution, expectation) : hinted
 }
 
 function qualityCards(quality: FrameQuality): Parameters<FitsHeader['withAll']>[0] {

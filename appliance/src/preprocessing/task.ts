@@ -30,9 +30,12 @@ export interface ExamineOptions {
   readonly gainElectronsPerAdu?: number
 }
 
+/** What a frame is graded against. */
+export type Expectation = Pick<ExamineOptions, 'hint' | 'expected' | 'saturationAdu'>
+
 /** Examines a frame, which stays as it is. The background's planes are left in the compute's memory. */
 export function examineFrame(compute: Compute, frame: Frame, options: ExamineOptions = {}): Examination {
-  const { hint, catalogue, expected, thresholdSigma, gainElectronsPerAdu } = options
+  const { hint, catalogue, thresholdSigma, gainElectronsPerAdu } = options
   const background = measureBackground(compute, frame.science, frame.mask)
   const stars = measureStars(compute, frame.science, frame.mask, background, {
     variance: frame.variance,
@@ -40,6 +43,26 @@ export function examineFrame(compute: Compute, frame: Frame, options: ExamineOpt
     ...(gainElectronsPerAdu !== undefined && { gain: gainElectronsPerAdu }),
   })
   const solution = hint && catalogue ? solve(stars, frame.width, frame.height, hint, catalogue) : undefined
+  return judged(compute, frame, { background, stars, solution }, options)
+}
+
+/** The examination of a frame with another solution than its own, graded anew. */
+export function examinedWith(
+  compute: Compute,
+  frame: Frame,
+  examination: Examination,
+  solution: Solution,
+  options: Expectation,
+): Examination {
+  return judged(compute, frame, { ...examination, solution }, options)
+}
+
+function judged(
+  compute: Compute,
+  frame: Frame,
+  { background, stars, solution }: Pick<Examination, 'background' | 'stars' | 'solution'>,
+  { hint, expected, saturationAdu }: Expectation,
+): Examination {
   const quality = gradeFrame({
     stars,
     skyAdu: background.globalLevelAdu,
@@ -49,7 +72,7 @@ export function examineFrame(compute: Compute, frame: Frame, options: ExamineOpt
     solution,
     hint,
     expected,
-    saturationAdu: options.saturationAdu,
+    saturationAdu,
     limitFluxAdu: solution?.ok ? limitOf(compute, frame, stars, background) : undefined,
   })
   return { quality, background, stars, solution, wcs: solution?.ok ? solution.wcs : undefined }
