@@ -48,6 +48,11 @@ const bendings = ['linear', 'radial', 'quadratic', 'cubic'] as const
 const clipSigma = 4
 /** No measurement of a position is better. */
 const leastSigmaPixels = 0.01
+/**
+ * log10 of the chance at which a field is taken for solved: the tail of a binomial distribution for unrelated stars (see
+ * chance.ts). astrometry.net asks for odds of 1e9 by a Bayesian ratio (Lang et al. 2010, AJ 139, 1782, section 3); 1e-15
+ * leaves room for the at most 150,000 guesses of one search, which are as many chances.
+ */
 const acceptedLogChance = -15
 
 /**
