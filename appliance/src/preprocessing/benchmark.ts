@@ -13,6 +13,7 @@ import { FitsHeader } from '../frames/fits/header.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
+import { benchPhotometry } from './benchPhotometry.ts'
 import { benchSolve } from './benchSolve.ts'
 import { calibrate } from './calibrate.ts'
 import { cosmicRays } from './cosmicRays.ts'
@@ -212,6 +213,7 @@ export async function benchPreprocessing(options: { readonly quality: boolean })
         rows.push(...measureSide(side, pixels, threads, times))
     }
     rows.push(memoryRow(times['peak RSS']), ...(await benchSolve({ ...options, clock: systemClock })))
+    rows.push(...(await benchPhotometry()))
     return rows
   } finally {
     rmSync(folder, { recursive: true })
