@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import type { BenchRow } from '../contract/bench.ts'
@@ -65,13 +65,13 @@ function middle(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }
 
-function timed(work: () => void): Timed {
+function timed(clock: Clock, work: () => void): Timed {
   work()
   const each = Array.from({ length: runs }, () => {
-    const [cpu, start] = [process.cpuUsage(), systemClock.monotonic()]
+    const [cpu, start] = [process.cpuUsage(), clock.monotonic()]
     work()
     const used = process.cpuUsage(cpu)
-    return { ms: systemClock.monotonic() - start, cpuMs: (used.user + used.system) / 1000 }
+    return { ms: clock.monotonic() - start, cpuMs: (used.user + used.system) / 1000 }
   })
   return { ms: middle(each.map(({ ms }) => ms)), cpuMs: middle(each.map(({ cpuMs }) => cpuMs)), n: runs }
 }
@@ -88,18 +88,18 @@ async function peersOn(files: readonly string[]): Promise<Peers> {
 }
 
 /** One thread: a star is the unit of work here, and a series has enough frames for the others. */
-export async function benchPhotometry(): Promise<BenchRow[]> {
+export async function benchPhotometry({ clock }: { readonly clock: Clock }): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-photometry-'))
   try {
     const rows: BenchRow[] = []
-    for (const side of sides) rows.push(...(await benchSide(side, folder)))
+    for (const side of sides) rows.push(...(await benchSide(clock, side, folder)))
     return rows
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-async function benchSide(side: number, folder: string): Promise<BenchRow[]> {
+async function benchSide(clock: Clock, side: number, folder: string): Promise<BenchRow[]> {
   using compute = createCompute({ threads: 1 })
   const science = compute.float32(side, side)
   const truth = draw(side, science)
@@ -108,14 +108,14 @@ async function benchSide(side: number, folder: string): Promise<BenchRow[]> {
   writeFileSync(paths[1], Float64Array.from(truth.flatMap(({ x, y, flux }) => [x, y, flux])))
   const peers = await peersOn([String(side), ...paths])
   let ratios: number[] = []
-  const ours = timed(() => {
+  const ours = timed(clock, () => {
     ratios = truth.map(({ x, y, flux }) => measureAperture(science, undefined, x, y, aperture)!.fluxAdu[0]! / flux)
   })
   const centre = middle(ratios)
   const scatter = 148.26 * middle(ratios.map((ratio) => Math.abs(ratio - centre)))
   const stars = measureStars(compute, science, undefined, measureBackground(compute, science, undefined))
   const aboutFluxAdu = 10 ** (-0.4 * limitingMagnitude(0, noise, fwhm))
-  const limit = timed(() => {
+  const limit = timed(clock, () => {
     injectedLimit(compute, science, undefined, stars, { fwhmPixels: fwhm, aboutFluxAdu })
   })
   const rows: BenchRow[] = [rowOf('limiting magnitude by injection', 'CPU ms', side, limit.cpuMs, null, undefined)]

@@ -213,7 +213,7 @@ export async function benchPreprocessing(options: { readonly quality: boolean })
         rows.push(...measureSide(side, pixels, threads, times))
     }
     rows.push(memoryRow(times['peak RSS']), ...(await benchSolve({ ...options, clock: systemClock })))
-    rows.push(...(await benchPhotometry()))
+    rows.push(...(await benchPhotometry({ clock: systemClock })))
     return rows
   } finally {
     rmSync(folder, { recursive: true })
