@@ -39,6 +39,8 @@ export const FrameQuality = Type.Object({
   zeroPointScatterMag: Type.Optional(Type.Number()),
   zeroPointStars: Type.Optional(Type.Integer()),
   limitingMag: Type.Optional(Type.Number()),
+  /** Particles that struck the sensor; 3 to 50 for a large CCD. */
+  cosmicRaysPerSecond: Type.Optional(Type.Number()),
   grade: Type.Union([Type.Literal('good'), Type.Literal('poor'), Type.Literal('rejected')]),
   reasons: Type.Array(Type.String()),
 })

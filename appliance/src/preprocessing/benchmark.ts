@@ -13,10 +13,10 @@ import { FitsHeader } from '../frames/fits/header.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
+import { benchCosmicRays } from './benchCosmicRays.ts'
 import { benchPhotometry } from './benchPhotometry.ts'
 import { benchSolve } from './benchSolve.ts'
 import { calibrate } from './calibrate.ts'
-import { cosmicRays } from './cosmicRays.ts'
 import { stackClipped } from './stack.ts'
 import { measureStars } from './stars.ts'
 
@@ -122,7 +122,6 @@ function figures(
         measureStars(compute, science, undefined, measureBackground(compute, science, undefined))
       }),
     },
-    'cosmic rays, one pass': { n: runs, work: scoped(() => void cosmicRays(compute, raw, camera)) },
   }
 }
 
@@ -212,6 +211,7 @@ export async function benchPreprocessing(options: { readonly quality: boolean })
       for (const threads of new Set([1, availableParallelism()]))
         rows.push(...measureSide(side, pixels, threads, times))
     }
+    rows.push(...(await benchCosmicRays()))
     rows.push(memoryRow(times['peak RSS']), ...(await benchSolve({ ...options, clock: systemClock })))
     rows.push(...(await benchPhotometry({ clock: systemClock })))
     return rows

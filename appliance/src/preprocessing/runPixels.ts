@@ -66,15 +66,15 @@ export async function calibrateFile(
   }
   const expectation = { hint, expected: input.expected, saturationAdu: input.camera.saturationAdu }
   const hinted = examineFrame(compute, calibrated, { ...expectation, catalogue })
-  const { quality: seen, wcs } = input.camera.blindSolving
-    ? await examineBlindly(compute, calibrated, hinted, expectation)
-    : hinted
+  const {
+    frame,
+    quality: seen,
+    wcs,
+  } = input.camera.blindSolving ? await examineBlindly(compute, hinted.frame, hinted, expectation) : hinted
   const quality = { ...seen, reasons: [...seen.reasons, ...refused] }
-  const solved = wcs
-    ? wcsToHeader(calibrated.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar')
-    : calibrated.header
+  const solved = wcs ? wcsToHeader(frame.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar') : frame.header
   const header = solved.withAll(qualityCards(quality))
-  const { sha256 } = await writeDurably(input.outPath, encodeFrame({ ...calibrated, header }))
+  const { sha256 } = await writeDurably(input.outPath, encodeFrame({ ...frame, header }))
   return { quality, sha256 }
 }
 

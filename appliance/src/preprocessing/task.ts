@@ -3,6 +3,7 @@ import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { Wcs } from '../frames/wcs.ts'
 import { type Background, measureBackground } from './background.ts'
+import { eventsPerSecond, markCosmicRays } from './cosmicRaysFound.ts'
 import { type Expected, gradeFrame } from './grade.ts'
 import { injectedLimit } from './limitingMagnitude.ts'
 import { limitingMagnitude, typicalOf } from './photometry.ts'
@@ -11,11 +12,15 @@ import { measureStars, type Star } from './stars.ts'
 
 /** What preprocessing learns of a calibrated frame: background, stars, place on the sky, zero point, grade. */
 export interface Examination {
+  /** As it was given, with its cosmic rays marked in a new mask. */
+  readonly frame: Frame
   readonly quality: FrameQuality
   readonly background: Background
   readonly stars: readonly Star[]
   readonly solution: Solution | undefined
   readonly wcs: Wcs | undefined
+  /** Undefined when the frame has no variance or its header no exposure time. */
+  readonly cosmicRaysPerSecond: number | undefined
 }
 
 export interface ExamineOptions {
@@ -33,9 +38,15 @@ export interface ExamineOptions {
 /** What a frame is graded against. */
 export type Expectation = Pick<ExamineOptions, 'hint' | 'expected' | 'saturationAdu'>
 
-/** Examines a frame, which stays as it is. The background's planes are left in the compute's memory. */
-export function examineFrame(compute: Compute, frame: Frame, options: ExamineOptions = {}): Examination {
+/**
+ * Marks a frame's cosmic rays and measures it; the frame that was given stays as it is. The marked mask and the background's
+ * planes are left in the compute's memory.
+ */
+export function examineFrame(compute: Compute, given: Frame, options: ExamineOptions = {}): Examination {
   const { hint, catalogue, thresholdSigma, gainElectronsPerAdu } = options
+  const struck = markCosmicRays(compute, given, options.expected?.fwhmPixels)
+  const { frame } = struck
+  const cosmicRaysPerSecond = frame.variance && eventsPerSecond(struck)
   const background = measureBackground(compute, frame.science, frame.mask)
   const stars = measureStars(compute, frame.science, frame.mask, background, {
     variance: frame.variance,
@@ -43,7 +54,7 @@ export function examineFrame(compute: Compute, frame: Frame, options: ExamineOpt
     ...(gainElectronsPerAdu !== undefined && { gain: gainElectronsPerAdu }),
   })
   const solution = hint && catalogue ? solve(stars, frame.width, frame.height, hint, catalogue) : undefined
-  return judged(compute, frame, { background, stars, solution }, options)
+  return judged(compute, frame, { background, stars, solution, cosmicRaysPerSecond }, options)
 }
 
 /** The examination of a frame with another solution than its own, graded anew. */
@@ -60,10 +71,10 @@ export function examinedWith(
 function judged(
   compute: Compute,
   frame: Frame,
-  { background, stars, solution }: Pick<Examination, 'background' | 'stars' | 'solution'>,
+  { background, stars, solution, cosmicRaysPerSecond }: Omit<Examination, 'frame' | 'quality' | 'wcs'>,
   { hint, expected, saturationAdu }: Expectation,
 ): Examination {
-  const quality = gradeFrame({
+  const grade = gradeFrame({
     stars,
     skyAdu: background.globalLevelAdu,
     skyRmsAdu: background.globalRmsAdu,
@@ -75,7 +86,16 @@ function judged(
     saturationAdu,
     limitFluxAdu: solution?.ok ? limitOf(compute, frame, stars, background) : undefined,
   })
-  return { quality, background, stars, solution, wcs: solution?.ok ? solution.wcs : undefined }
+  const quality = { ...grade, ...(cosmicRaysPerSecond !== undefined && { cosmicRaysPerSecond }) }
+  return {
+    frame,
+    quality,
+    background,
+    stars,
+    solution,
+    cosmicRaysPerSecond,
+    wcs: solution?.ok ? solution.wcs : undefined,
+  }
 }
 
 /** Flux at which half of the stars put into the frame are found; undefined where it cannot be tried. */
