@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
+import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { BenchRow } from '../contract/bench.ts'
 import { type Compute, createCompute } from '../frames/compute.ts'
@@ -64,16 +64,16 @@ async function askPeer(scenes: readonly CosmicRayScene[], timedRuns: number): Pr
 }
 
 /** The least of `runs` runs after one to warm up. */
-function timed(compute: Compute, scene: CosmicRayScene) {
+function timed(compute: Compute, scene: CosmicRayScene, clock: Clock) {
   const infinite = Number.POSITIVE_INFINITY
   const best = { ms: infinite, cpuMs: infinite, callerCpuMs: infinite }
   for (let run = 0; run <= runs; run++) {
     using _planes = compute.scope()
     const cpu = process.cpuUsage()
     const caller = process.threadCpuUsage()
-    const start = systemClock.monotonic()
+    const start = clock.monotonic()
     cosmicRays(compute, scene.frame, { ...sceneCamera, fwhmPixels: scene.fwhmPixels })
-    const ms = systemClock.monotonic() - start
+    const ms = clock.monotonic() - start
     const used = process.cpuUsage(cpu)
     const usedByCaller = process.threadCpuUsage(caller)
     if (run === 0) continue
@@ -104,7 +104,7 @@ function row(figure: string, unit: string, value: number, peer: Peer | undefined
 }
 
 /** Milliseconds for 2048² and 4096² frames on one thread and two, beside astroscrappy on one. */
-export async function benchCosmicRays(): Promise<BenchRow[]> {
+export async function benchCosmicRays({ clock }: { readonly clock: Clock }): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
   for (const side of sides) {
     let peer: Peer | undefined
@@ -112,7 +112,7 @@ export async function benchCosmicRays(): Promise<BenchRow[]> {
       using compute = createCompute({ threads })
       const scene = cosmicRayScene(compute, { seed: 'bench', side, fwhmPixels: 3 })
       if (threads === 1) peer = await askPeer([scene], peerRuns)
-      const ours = timed(compute, scene)
+      const ours = timed(compute, scene, clock)
       const rest = { threads, frame: `${side}x${side}`, n: runs }
       const theirs = peer?.frames[0]
       rows.push(

@@ -211,7 +211,7 @@ export async function benchPreprocessing(options: { readonly quality: boolean })
       for (const threads of new Set([1, availableParallelism()]))
         rows.push(...measureSide(side, pixels, threads, times))
     }
-    rows.push(...(await benchCosmicRays()))
+    rows.push(...(await benchCosmicRays({ clock: systemClock })))
     rows.push(memoryRow(times['peak RSS']), ...(await benchSolve({ ...options, clock: systemClock })))
     rows.push(...(await benchPhotometry({ clock: systemClock })))
     return rows
