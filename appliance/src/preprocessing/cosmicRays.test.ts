@@ -76,6 +76,18 @@ describe('cosmic rays', () => {
     expect(masks[2]).toEqual(masks[0])
   })
 
+  test('are not marked at all where the noise is far greater than stated', () => {
+    using _scratch = compute.scope()
+    const { frame } = cosmicRayScene(compute, { seed: 'noisy', side: 200, fwhmPixels: 3 })
+    const {
+      frame: flagged,
+      hits,
+      events,
+    } = cosmicRays(compute, frame, { gainElectronsPerAdu: 50, readNoiseElectrons: 1 })
+    expect([hits, events, marked(flagged.mask).length]).toEqual([0, 0, 0])
+    expect(flagged.header.lines('HISTORY').join(' ')).toContain('nothing marked')
+  })
+
   test('are counted by particle', () => {
     using _scratch = compute.scope()
     const { frame } = cosmicRayScene(compute, {

@@ -68,7 +68,7 @@ const margin = 8
 /** Rows that the kernels look at together. */
 const tileRows = 16
 const scratchBytes = 1024
-/** A frame with a greater share of hits is noisier than it is said to be: looking on would cost time and mark more noise. */
+/** A frame with a greater share of hits is noisier than it is said to be: nothing in it is marked. */
 const mostHits = 0.02
 
 /** Marks the pixels that cosmic rays struck. Saturated stars, their bloom and what is unknown are left alone. */
@@ -79,7 +79,9 @@ export function cosmicRays(compute: Compute, frame: Frame, options: CosmicRayOpt
   using _scratch = compute.scope()
   const words = Math.ceil(width / 32)
   const found = search(compute, frame, words, options)
-  const hits = found.hits
+  const noisy = found.hits > mostHits * width * height
+  if (noisy) found.bits.data.fill(0)
+  const hits = noisy ? 0 : found.hits
   compute.rows('cosmicMark', height, [
     frame.mask.pointer,
     mask.pointer,
