@@ -92,9 +92,8 @@ export function cosmicRays(compute: Compute, frame: Frame, options: CosmicRayOpt
   ])
   const events = countEvents(found.bits.data, words, height)
   const stars = fwhmPixels === undefined ? '' : `, stars of ${fwhmPixels.toFixed(1)} px`
-  const header = frame.header.withHistory(
-    `cosmicRays-2: ${hits} pixels, ${events} events, ${thresholdSigma} sigma${stars}`,
-  )
+  const summary = noisy ? 'nothing marked, the noise exceeds what was stated' : `${hits} pixels, ${events} events`
+  const header = frame.header.withHistory(`cosmicRays-2: ${summary}, ${thresholdSigma} sigma${stars}`)
   return { frame: { ...frame, header, mask }, hits, events }
 }
 
