@@ -38,7 +38,8 @@ export interface DifferenceSummary {
   readonly regions: number
   /** Share of the science frame that the reference covers. */
   readonly coverage: number
-  readonly smoothedSigmaPixels: number
+  /** |S_corr| from which there are candidates. */
+  readonly threshold: number
   readonly timingsMs: Readonly<Record<string, number>>
   readonly warnings: readonly string[]
 }
@@ -62,7 +63,7 @@ export interface DifferenceFacts {
   readonly list: CandidateList
   readonly stars: { readonly science: number; readonly reference: number }
   readonly coverage: number
-  readonly smoothedSigmaPixels: number
+  readonly threshold: number
 }
 
 export function summarise(
@@ -100,7 +101,7 @@ export function summarise(
     negative: candidates.length - positive,
     regions,
     coverage: facts.coverage,
-    smoothedSigmaPixels: facts.smoothedSigmaPixels,
+    threshold: facts.threshold,
     timingsMs,
     warnings,
   }

@@ -1,6 +1,5 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Compute } from '../frames/compute.ts'
-import { convolveSeparable, gaussianTaps } from '../frames/convolve.ts'
 import type { Frame } from '../frames/frame.ts'
 import { type Mesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
@@ -114,10 +113,4 @@ export function photometricStars(stars: readonly Star[]): readonly Star[] {
 function pileUp(compute: Compute, { science }: Frame, { greatest, saturated }: PlaneFacts): number | undefined {
   if (saturated > 0 || greatest <= 100 || !Number.isInteger(greatest)) return undefined
   return loudPixels(compute, science, greatest).length >= 4 ? 0.98 * greatest : undefined
-}
-
-/** Both smoothed by a Gaussian of `sigmaPixels`: undersampled stars become wide enough for ZOGY. */
-export function smoothed(compute: Compute, plane: Plane, sigmaPixels: number): Plane {
-  const taps = gaussianTaps(sigmaPixels)
-  return convolveSeparable(compute, plane, taps, taps)
 }
