@@ -18,6 +18,8 @@ export interface SceneOptions {
   /** Seed of noise, registration residual and cosmic rays; `seed` alone decides the sky. Default: `seed`. */
   readonly noiseSeed?: string
   readonly starsPerMpix?: number
+  /** No star of these is brighter; 8e6 electrons. */
+  readonly brightestStarElectrons?: number
   readonly galaxiesPerMpix?: number
   /** More galaxies of 4e5 electrons, as hosts are. */
   readonly brightGalaxiesPerMpix?: number
@@ -45,6 +47,8 @@ export interface SceneOptions {
   readonly transform?: PixelTransform
   /** Cosmic rays in the science frame. */
   readonly cosmicRays?: number
+  /** Stars at given places besides the others: those of a catalogue, so that the frame can be solved. */
+  readonly addedStars?: readonly PointSource[]
   /** Straight trails across the science frame, 3 sigma of the sky a pixel. */
   readonly streaks?: number
 }
@@ -75,6 +79,7 @@ const effectivePixelsAtFwhm3 = 35.4
 
 const defaults = {
   starsPerMpix: 1500,
+  brightestStarElectrons: 8e6,
   galaxiesPerMpix: 80,
   brightGalaxiesPerMpix: 0,
   fwhmSciencePixels: 3,
@@ -91,6 +96,7 @@ const defaults = {
   transientsPerMpix: 0,
   transform: identity,
   cosmicRays: 0,
+  addedStars: [] as readonly PointSource[],
   streaks: 0,
 }
 
@@ -100,7 +106,7 @@ export function makeScene(compute: Compute, options: SceneOptions): Scene {
   const o: Complete = { ...defaults, noiseSeed: options.seed, ...options }
   const random = createRandom(`scene/${o.seed}`)
   const chance = createRandom(`noise/${o.noiseSeed}`)
-  const stars = makeStars(random.fork('stars'), o)
+  const stars = [...makeStars(random.fork('stars'), o), ...o.addedStars]
   const galaxies = makeGalaxies(random.fork('galaxies'), o)
   const transients = makeTransients(random.fork('transients'), o, stars, galaxies)
   const { width, height } = o
@@ -151,7 +157,7 @@ const megapixels = ({ width, height }: Complete): number => (width * height) / 1
 function makeStars(random: Random, o: Complete): PointSource[] {
   return Array.from({ length: Math.round(o.starsPerMpix * megapixels(o)) }, () => ({
     ...place(random, o),
-    flux: Math.min(8e6, 150 * Math.max(1e-7, random.next()) ** (-1 / 0.7)),
+    flux: Math.min(o.brightestStarElectrons, 150 * Math.max(1e-7, random.next()) ** (-1 / 0.7)),
   }))
 }
 

@@ -34,7 +34,7 @@ export interface CalibrateInput {
   /** How old and how much warmer or colder masters may be; the defaults when absent. */
   readonly calibration?: MasterLimits
   /** Where the frame should point; without it nothing is solved. */
-  readonly field: FieldSettings | undefined
+  readonly field: Pick<FieldSettings, 'raDeg' | 'decDeg'> | undefined
   /** What good frames like it showed. */
   readonly expected?: Expected | undefined
 }
@@ -52,6 +52,13 @@ export async function calibrateFile(
   compute: Compute,
   input: CalibrateInput,
 ): Promise<{ readonly quality: FrameQuality; readonly sha256: string }> {
+  const { frame, quality } = await examineRaw(compute, input)
+  const { sha256 } = await writeDurably(input.outPath, encodeFrame(frame))
+  return { quality, sha256 }
+}
+
+/** The calibrated frame of a raw file, with what was learnt of it in its header too. Planes are allocated from `compute`. */
+export async function examineRaw(compute: Compute, input: Omit<CalibrateInput, 'outPath'>): Promise<Examination> {
   const raw = readRaw(compute, input.rawPath)
   const { masters, refused } = readMasters(compute, raw.header, input.masters, input.calibration)
   const plain = calibrate(compute, raw, masters, input.camera)
@@ -66,16 +73,13 @@ export async function calibrateFile(
   }
   const expectation = { hint, expected: input.expected, saturationAdu: input.camera.saturationAdu }
   const hinted = examineFrame(compute, calibrated, { ...expectation, catalogue })
-  const {
-    frame,
-    quality: seen,
-    wcs,
-  } = input.camera.blindSolving ? await examineBlindly(compute, hinted.frame, hinted, expectation) : hinted
-  const quality = { ...seen, reasons: [...seen.reasons, ...refused] }
+  const examination = input.camera.blindSolving
+    ? await examineBlindly(compute, hinted.frame, hinted, expectation)
+    : hinted
+  const { frame, wcs } = examination
+  const quality = { ...examination.quality, reasons: [...examination.quality.reasons, ...refused] }
   const solved = wcs ? wcsToHeader(frame.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar') : frame.header
-  const header = solved.withAll(qualityCards(quality))
-  const { sha256 } = await writeDurably(input.outPath, encodeFrame({ ...frame, header }))
-  return { quality, sha256 }
+  return { ...examination, quality, frame: { ...frame, header: solved.withAll(qualityCards(quality)) } }
 }
 
 /** Asks the blind solvers of this machine where a frame points that was not found near its field. */
