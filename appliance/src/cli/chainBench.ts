@@ -128,7 +128,7 @@ export async function runChain(compute: Compute, folder: string, reference: Prep
 async function measure(folder: string, threads: number): Promise<ChainCost> {
   using compute = createCompute({ threads })
   const { frame, ...measured } = readReference(compute, join(folder, 'reference.fits'))
-  const reference = prepare(compute, examination.frame, { measured })
+  const reference = prepare(compute, frame, { measured, inPlace: true })
   await runChain(compute, folder, reference)
   const all: Record<string, number>[] = []
   for (let run = 0; run < runs; run++) all.push(await runChain(compute, folder, reference))

@@ -38,6 +38,8 @@ export interface PrepareOptions {
   readonly saturateAdu?: number | undefined
   /** Else the frame is measured. */
   readonly measured?: Measured | undefined
+  /** The frame's own planes are used up; else they stay as they are. */
+  readonly inPlace?: boolean
   /** In errors; "science" or "reference". */
   readonly name?: string
 }
@@ -52,9 +54,7 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
   const { width, height } = frame
   const facts = planeFacts(compute, frame.science, frame.mask)
   refuseEmpty(facts, options.name ?? 'given')
-  const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
-  const mask = compute.view(Uint16Array, compute.allocate(width * height * 2), width, height)
-  mask.data.set(frame.mask.data)
+  const { plane, mask } = options.inPlace ? { plane: frame.science, mask: frame.mask } : copyOf(compute, frame)
   const saturateAdu = options.saturateAdu ?? pileUp(compute, frame, facts)
   if (saturateAdu !== undefined) {
     compute.rows('maskValues', height, [frame.science.pointer, mask.pointer, width, saturateAdu])
@@ -62,7 +62,7 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
   const { background, stars } = options.measured ?? measure(compute, frame, mask)
   limitDepth(background.rms.data, facts.greatest)
   subtractSpline(compute, background.level, frame.science, plane)
-  replaceSpoilt(plane, mask)
+  replaceSpoilt(compute, plane, mask)
   return {
     plane,
     mask,
@@ -74,6 +74,14 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
     gainElectronsPerAdu: gainFromHeader(frame.header),
     wcs: wcsFromHeader(frame.header),
   }
+}
+
+/** Room for the plane, and a copy of the mask. */
+function copyOf(compute: Compute, { mask: given, width, height }: Frame): { plane: Plane; mask: MaskPlane } {
+  const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
+  const mask = compute.view(Uint16Array, compute.allocate(width * height * 2), width, height)
+  mask.data.set(given.data)
+  return { plane, mask }
 }
 
 function measure(compute: Compute, frame: Frame, mask: MaskPlane): Measured {

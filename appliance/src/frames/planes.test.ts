@@ -2,7 +2,7 @@ import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Compute, createCompute } from './compute.ts'
 import { MaskFlag } from './mask.ts'
-import { loudPixels, planeFacts, uniteMasks } from './planes.ts'
+import { loudPixels, planeFacts, spoiltPixels, uniteMasks } from './planes.ts'
 
 const computes = [createCompute({ threads: 1 }), createCompute({ threads: 2 })]
 afterAll(() => {
@@ -45,6 +45,14 @@ describe.each([
     const { plane } = noisyFrame(compute, width, height)
     const expected = [...plane.data.keys()].filter((i) => Math.abs(plane.data[i]!) >= 15)
     expect([...loudPixels(compute, plane, 15)]).toEqual(expected)
+  })
+
+  test.each(computes)('list what is marked or has no value', (compute) => {
+    using _scratch = compute.scope()
+    const { plane, mask } = noisyFrame(compute, width, height)
+    const isSpoilt = (i: number): boolean => mask.data[i] === MaskFlag.saturated || !Number.isFinite(plane.data[i]!)
+    const expected = [...plane.data.keys()].filter(isSpoilt)
+    expect([...spoiltPixels(compute, plane, mask, MaskFlag.saturated)]).toEqual(expected)
   })
 
   test.each(computes)('unite their masks', (compute) => {

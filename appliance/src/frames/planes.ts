@@ -44,19 +44,40 @@ export function clearMissing(compute: Compute, one: Plane, other: Plane, mask: M
 }
 
 /** Indices, in order, of the pixels whose magnitude reaches `threshold`. */
-export function loudPixels(compute: Compute, plane: Plane, threshold: number): Int32Array {
+export function loudPixels(compute: Compute, { width, height, pointer }: Plane, threshold: number): Int32Array {
+  return listed(compute, height, {
+    count: (counts) => compute.rows('countLoud', height, [pointer, width, threshold, counts]),
+    list: (starts, out) => compute.rows('listLoud', height, [pointer, width, threshold, starts, out]),
+  })
+}
+
+/** Indices, in order, of the pixels with any of `bits` in the mask and of those that are not finite. */
+export function spoiltPixels(compute: Compute, plane: Plane, mask: MaskPlane, bits: number): Int32Array {
+  const { width, height } = plane
+  const of = [plane.pointer, mask.pointer, width, bits]
+  return listed(compute, height, {
+    count: (counts) => compute.rows('countSpoilt', height, [...of, counts]),
+    list: (starts, out) => compute.rows('listSpoilt', height, [...of, starts, out]),
+  })
+}
+
+/** Counts each row, gives each row its place in the list, and lists. */
+function listed(
+  compute: Compute,
+  height: number,
+  { count, list }: { count: (counts: number) => void; list: (starts: number, out: number) => void },
+): Int32Array {
   using _scratch = compute.scope()
-  const { width, height, pointer } = plane
-  const counts = compute.allocate(height * 4)
-  compute.rows('countLoud', height, [pointer, width, threshold, counts])
-  const starts = new Int32Array(compute.memory.buffer, counts, height)
+  const pointer = compute.allocate(height * 4)
+  count(pointer)
+  const starts = new Int32Array(compute.memory.buffer, pointer, height)
   let total = 0
   for (let y = 0; y < height; y++) {
-    const count = starts[y]!
+    const own = starts[y]!
     starts[y] = total
-    total += count
+    total += own
   }
-  const list = compute.allocate(total * 4)
-  compute.rows('listLoud', height, [pointer, width, threshold, counts, list])
-  return new Int32Array(compute.memory.buffer, list, total).slice()
+  const out = compute.allocate(total * 4)
+  list(pointer, out)
+  return new Int32Array(compute.memory.buffer, out, total).slice()
 }

@@ -49,15 +49,18 @@ const noNoise: MasterNoise = { fixed: 0, perSignal: 0 }
  * Saturated pixels and those that bled from them are marked. Throws `preprocessing/shape` when a master has another shape
  * and `preprocessing/section` for an overscan that does not fit.
  */
-export function calibrate(compute: Compute, frame: Frame | RawFrame, masters: Masters, camera: CameraFacts): Frame {
+export function calibrate(
+  compute: Compute,
+  frame: Frame | RawFrame,
+  masters: Masters,
+  camera: CameraFacts,
+  into?: CalibratedPlanes,
+): Frame {
   const raw = 'pixels' in frame ? frame : rawOf(frame)
   const geometry = geometryOf(raw.header, raw.width, raw.height, camera.overscan)
-  const [width, height] = sizeOf(geometry)
+  const { science, variance, mask } = into ?? allocateCalibrated(compute, raw, camera)
+  const { width, height } = science
   checkShapes(masters, width, height)
-  // Every pixel is written: planes of zeros would be filled twice.
-  const science = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
-  const variance = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
-  const mask = compute.view(Uint16Array, compute.allocate(width * height * 2), width, height)
   using _scratch = compute.scope()
   const levels = frameLevels(compute, raw.pixels, geometry)
   const darkScale = masters.dark ? darkRatio(raw.header, masters.dark.exposureSeconds) : 0
@@ -95,6 +98,28 @@ export function calibrate(compute: Compute, frame: Frame | RawFrame, masters: Ma
   ])
   markBloom(mask, fullRows.data, camera.bloom ?? 'columns')
   return { header: headerOf(raw.header, masters, camera, geometry, darkScale), width, height, science, mask, variance }
+}
+
+/** Where `calibrate` writes. */
+export interface CalibratedPlanes {
+  readonly science: Plane
+  readonly variance: Plane
+  readonly mask: MaskPlane
+}
+
+/** Planes for a raw frame of this size, so that its pixels and the masters can be given back before what is made of them. */
+export function allocateCalibrated(
+  compute: Compute,
+  raw: Pick<RawFrame, 'header' | 'width' | 'height'>,
+  camera: Pick<CameraFacts, 'overscan'>,
+): CalibratedPlanes {
+  const [width, height] = sizeOf(geometryOf(raw.header, raw.width, raw.height, camera.overscan))
+  // Every pixel is written: planes of zeros would be filled twice.
+  return {
+    science: compute.view(Float32Array, compute.allocate(width * height * 4), width, height),
+    variance: compute.view(Float32Array, compute.allocate(width * height * 4), width, height),
+    mask: compute.view(Uint16Array, compute.allocate(width * height * 2), width, height),
+  }
 }
 
 /** Overscan, bias, non-linearity, dark and flat alone: `calibrate`'s science without its mask; BLANK pixels are NaN. */

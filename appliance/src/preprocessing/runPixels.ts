@@ -4,13 +4,14 @@ import type { CameraSettings, FieldSettings } from '../contract/config.ts'
 import type { FrameQuality } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
-import { openRowFile, readRaw } from '../frames/fits/rawImage.ts'
+import { openRowFile, rawSize, readRaw } from '../frames/fits/rawImage.ts'
+import { openFits } from '../frames/fits/read.ts'
 import { encodeFits, encodeFrame } from '../frames/fits/write.ts'
 import type { Frame } from '../frames/frame.ts'
 import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
-import { calibrate } from './calibrate.ts'
+import { allocateCalibrated, calibrate } from './calibrate.ts'
 import type { Expected } from './grade.ts'
 import {
   type MasterFile,
@@ -59,17 +60,14 @@ export async function calibrateFile(
 
 /** The calibrated frame of a raw file, with what was learnt of it in its header too. Planes are allocated from `compute`. */
 export async function examineRaw(compute: Compute, input: Omit<CalibrateInput, 'outPath'>): Promise<Examination> {
-  const raw = readRaw(compute, input.rawPath)
-  const { masters, refused } = readMasters(compute, raw.header, input.masters, input.calibration)
-  const plain = calibrate(compute, raw, masters, input.camera)
-  const calibrated = { ...plain, header: refused.reduce((header, text) => header.withHistory(text), plain.header) }
+  const { calibrated, refused } = calibrateRaw(compute, input)
   const { pixelMicrometres, focalLengthMillimetres } = input.camera
   const hint = input.field && {
     raDeg: input.field.raDeg,
     decDeg: input.field.decDeg,
     radiusDeg: hintRadiusDeg,
     scaleArcsecPerPixel:
-      (206.264806 * pixelMicrometres * (raw.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
+      (206.264806 * pixelMicrometres * (calibrated.header.number('XBINNING') ?? 1)) / focalLengthMillimetres,
   }
   const expectation = { hint, expected: input.expected, saturationAdu: input.camera.saturationAdu }
   const hinted = examineFrame(compute, calibrated, { ...expectation, catalogue })
@@ -80,6 +78,23 @@ export async function examineRaw(compute: Compute, input: Omit<CalibrateInput, '
   const quality = { ...examination.quality, reasons: [...examination.quality.reasons, ...refused] }
   const solved = wcs ? wcsToHeader(frame.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar') : frame.header
   return { ...examination, quality, frame: { ...frame, header: solved.withAll(qualityCards(quality)) } }
+}
+
+/** The raw pixels and the masters are given back: the frame lies before them. */
+function calibrateRaw(
+  compute: Compute,
+  input: Pick<CalibrateInput, 'rawPath' | 'masters' | 'calibration' | 'camera'>,
+): { readonly calibrated: Frame; readonly refused: readonly string[] } {
+  const file = openFits(input.rawPath)
+  const planes = allocateCalibrated(compute, rawSize(file), input.camera)
+  using _scratch = compute.scope()
+  const raw = readRaw(compute, file)
+  const { masters, refused } = readMasters(compute, raw.header, input.masters, input.calibration)
+  const plain = calibrate(compute, raw, masters, input.camera, planes)
+  return {
+    calibrated: { ...plain, header: refused.reduce((header, text) => header.withHistory(text), plain.header) },
+    refused,
+  }
 }
 
 /** Asks the blind solvers of this machine where a frame points that was not found near its field. */

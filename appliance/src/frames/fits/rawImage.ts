@@ -61,6 +61,12 @@ function isPlainInt16(hdu: FitsHdu): boolean {
   return hdu.kind === 'image' && hdu.bitpix === 16 && scale === 1 && Number.isInteger(zero) && Math.abs(zero) < 8388608
 }
 
+/** Header and size of the image that `readRaw` would read. */
+export function rawSize(file: FitsFile): Pick<RawFrame, 'header' | 'width' | 'height'> {
+  const image = firstImage(file)
+  return { header: frameHeaderOf(file, image), ...imageSize(file, image) }
+}
+
 /**
  * The first image of a file, undecoded where it is plain 16-bit (half the memory and one pass less than `readFrame`), else
  * as `readFrame` gives it. Throws as `readFrame`.

@@ -101,6 +101,25 @@ export interface Kernels {
     factor: number,
     missing: number,
   ): void
+  countSpoilt(
+    rowFrom: number,
+    rowTo: number,
+    plane: number,
+    mask: number,
+    width: number,
+    bits: number,
+    counts: number,
+  ): void
+  listSpoilt(
+    rowFrom: number,
+    rowTo: number,
+    plane: number,
+    mask: number,
+    width: number,
+    bits: number,
+    starts: number,
+    out: number,
+  ): void
   countLoud(rowFrom: number, rowTo: number, plane: number, width: number, threshold: number, counts: number): void
   listLoud(
     rowFrom: number,

@@ -153,3 +153,62 @@ export function listLoud(
     }
   }
 }
+
+/** Per row, how many pixels have a bit of `bits` in the mask or no finite value (one int32). */
+export function countSpoilt(
+  rowFrom: i32,
+  rowTo: i32,
+  plane: usize,
+  mask: usize,
+  width: i32,
+  bits: i32,
+  counts: usize,
+): void {
+  for (let y = rowFrom; y < rowTo; y++) store<i32>(counts + (<usize>y << 2), spoiltInRow(plane, mask, y, width, bits, 0))
+}
+
+/** The indices of the pixels that `countSpoilt` counted, each row from its place in `out` (`starts`, in items). */
+export function listSpoilt(
+  rowFrom: i32,
+  rowTo: i32,
+  plane: usize,
+  mask: usize,
+  width: i32,
+  bits: i32,
+  starts: usize,
+  out: usize,
+): void {
+  for (let y = rowFrom; y < rowTo; y++) {
+    spoiltInRow(plane, mask, y, width, bits, out + (<usize>load<i32>(starts + (<usize>y << 2)) << 2))
+  }
+}
+
+/** Counts; writes the indices too when `to` is not 0. */
+function spoiltInRow(plane: usize, mask: usize, y: i32, width: i32, bits: i32, to: usize): i32 {
+  const first = y * width
+  const wanted = i16x8.splat(<i16>bits)
+  const zero = f32x4.splat(0)
+  let count = 0
+  let x = 0
+  while (x < width) {
+    if (x + 8 <= width) {
+      const at = plane + (<usize>(first + x) << 2)
+      const a = v128.load(at)
+      const b = v128.load(at, 16)
+      const finite = v128.and(f32x4.eq(f32x4.sub(a, a), zero), f32x4.eq(f32x4.sub(b, b), zero))
+      const marked = v128.any_true(v128.and(v128.load(mask + (<usize>(first + x) << 1)), wanted))
+      if (!marked && i32x4.all_true(finite)) {
+        x += 8
+        continue
+      }
+    }
+    const end = min(x + 8, width)
+    for (; x < end; x++) {
+      const value = load<f32>(plane + (<usize>(first + x) << 2))
+      if (((<i32>load<u16>(mask + (<usize>(first + x) << 1))) & bits) == 0 && value - value == 0) continue
+      if (to != 0) store<i32>(to + (<usize>count << 2), first + x)
+      count++
+    }
+  }
+  return count
+}
