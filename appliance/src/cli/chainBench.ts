@@ -9,8 +9,8 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { BenchRow } from '../contract/bench.ts'
 import { differencePrepared } from '../differencing/difference.ts'
 import { type Prepared, prepare } from '../differencing/prepare.ts'
-import { readReference } from '../differencing/referencesFile.ts'
 import { type Compute, createCompute } from '../frames/compute.ts'
+import { readMeasured } from '../preprocessing/measuredFrame.ts'
 import { examineRaw } from '../preprocessing/runPixels.ts'
 import { chainCamera, chainField, makeChainScene } from './chainScene.ts'
 
@@ -127,7 +127,7 @@ export async function runChain(compute: Compute, folder: string, reference: Prep
 
 async function measure(folder: string, threads: number): Promise<ChainCost> {
   using compute = createCompute({ threads })
-  const { frame, ...measured } = readReference(compute, join(folder, 'reference.fits'))
+  const { frame, ...measured } = readMeasured(compute, join(folder, 'reference.fits'))
   const reference = prepare(compute, frame, { measured, inPlace: true })
   await runChain(compute, folder, reference)
   const all: Record<string, number>[] = []

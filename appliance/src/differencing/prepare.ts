@@ -5,8 +5,8 @@ import { type Mesh, subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { loudPixels, type PlaneFacts, planeFacts } from '../frames/planes.ts'
 import { type Wcs, wcsFromHeader } from '../frames/wcs.ts'
-import { type Background, measureBackground } from '../preprocessing/background.ts'
-import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
+import { type Measured, measureFrame, readMeasured } from '../preprocessing/measuredFrame.ts'
+import { type Star, StarFlag } from '../preprocessing/stars.ts'
 import { gainFromHeader } from './gain.ts'
 import { stellarFwhm } from './starWidth.ts'
 import { replaceSpoilt } from './warp.ts'
@@ -27,12 +27,6 @@ export interface Prepared {
   readonly wcs: Wcs | undefined
 }
 
-/** What preprocessing has already measured in a frame. */
-export interface Measured {
-  readonly background: Background
-  readonly stars: readonly Star[]
-}
-
 export interface PrepareOptions {
   /** Pixels at or above are saturated. */
   readonly saturateAdu?: number | undefined
@@ -42,11 +36,6 @@ export interface PrepareOptions {
   readonly inPlace?: boolean
   /** In errors; "science" or "reference". */
   readonly name?: string
-}
-
-/** Side of a background cell: 64 px, less where the frame is too small for three of them. */
-export function meshFor({ width, height }: { readonly width: number; readonly height: number }): number {
-  return Math.max(16, Math.min(64, Math.floor(Math.min(width, height) / 3)))
 }
 
 /** Allocates its planes from `compute`. Throws `differencing/empty` when the frame holds nothing but one value. */
@@ -59,7 +48,7 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
   if (saturateAdu !== undefined) {
     compute.rows('maskValues', height, [frame.science.pointer, mask.pointer, width, saturateAdu])
   }
-  const { background, stars } = options.measured ?? measure(compute, frame, mask)
+  const { background, stars } = options.measured ?? measureFrame(compute, { ...frame, mask })
   limitDepth(background.rms.data, facts.greatest)
   subtractSpline(compute, background.level, frame.science, plane)
   replaceSpoilt(compute, plane, mask)
@@ -70,10 +59,16 @@ export function prepare(compute: Compute, frame: Frame, options: PrepareOptions 
     rmsAdu: Math.max(background.globalRmsAdu, background.rms.data[0]! * 1e-3),
     levelAdu: background.globalLevelAdu,
     stars,
-    fwhmPixels: stellarFwhm(stars.filter((star) => star.flags === 0 && star.snr > 15)),
+    fwhmPixels: frameFwhm(stars),
     gainElectronsPerAdu: gainFromHeader(frame.header),
     wcs: wcsFromHeader(frame.header),
   }
+}
+
+/** A file's frame, with the sky and the stars that the file holds. Throws also what `readFrame` throws. */
+export function readPrepared(compute: Compute, path: string, name = 'given'): Prepared {
+  const { frame, ...measured } = readMeasured(compute, path)
+  return prepare(compute, frame, { measured, name, inPlace: true })
 }
 
 /** Room for the plane, and a copy of the mask. */
@@ -82,11 +77,6 @@ function copyOf(compute: Compute, { mask: given, width, height }: Frame): { plan
   const mask = compute.view(Uint16Array, compute.allocate(width * height * 2), width, height)
   mask.data.set(given.data)
   return { plane, mask }
-}
-
-function measure(compute: Compute, frame: Frame, mask: MaskPlane): Measured {
-  const background = measureBackground(compute, frame.science, mask, { meshPixels: meshFor(frame) })
-  return { background, stars: measureStars(compute, frame.science, mask, background, { thresholdSigma: 5 }) }
 }
 
 function refuseEmpty({ least, greatest }: PlaneFacts, name: string): void {
@@ -99,6 +89,11 @@ function refuseEmpty({ least, greatest }: PlaneFacts, name: string): void {
 function limitDepth(rms: Float32Array, greatest: number): void {
   const least = Math.fround(1e-5 * Math.max(0, Math.min(greatest, 1e30)))
   for (let i = 0; i < rms.length; i++) rms[i] = Math.max(rms[i]!, least)
+}
+
+/** Median width of clean, bright stars; NaN without any. */
+export function frameFwhm(stars: readonly Star[]): number {
+  return stellarFwhm(stars.filter((star) => star.flags === 0 && star.snr > 15))
 }
 
 /** Stars whose position can be trusted for a match; all of them when hardly any can. */

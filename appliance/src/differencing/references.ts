@@ -10,11 +10,11 @@ import { MaskFlag } from '../frames/mask.ts'
 import { createMesh, type Mesh, paintMesh } from '../frames/mesh.ts'
 import { wcsFromHeader } from '../frames/wcs.ts'
 import { measureBackground } from '../preprocessing/background.ts'
+import { type MeasuredFrame, measureFrame, meshFor, readMeasured } from '../preprocessing/measuredFrame.ts'
 import type { Star } from '../preprocessing/stars.ts'
 import { hintFromWcs } from './align.ts'
 import { gainFromHeader } from './gain.ts'
-import { meshFor, photometricStars, prepare, registrationStars } from './prepare.ts'
-import { measureReference, type Reference } from './referencesFile.ts'
+import { frameFwhm, photometricStars, prepare, readPrepared, registrationStars } from './prepare.ts'
 import { type Registration, registerStars } from './register.ts'
 import { median } from './robust.ts'
 import { warp } from './warp.ts'
@@ -59,7 +59,7 @@ const bandBytes = 48 * 1024 * 1024
  * average, NCOMBINE, REFnnn (the inputs), REFFWHM, REFRMS and REFCOVER. Frames that cannot be aligned are left out and named
  * in HISTORY. Throws `differencing/reference` without any path; what `readFrame` throws for a broken file.
  */
-export function buildReference(compute: Compute, paths: readonly string[], options: BuildOptions = {}): Reference {
+export function buildReference(compute: Compute, paths: readonly string[], options: BuildOptions = {}): MeasuredFrame {
   if (paths.length === 0) throw new NightjarError('differencing/reference', 'a reference needs at least one frame')
   const folder = options.spillFolder ?? tmpdir()
   mkdirSync(folder, { recursive: true })
@@ -88,9 +88,9 @@ function merit({ fwhmPixels, rmsAdu, stars }: Survey): number {
 
 function survey(compute: Compute, path: string): Survey {
   using _scratch = compute.scope()
-  const frame = readFrame(compute, path)
+  const { frame, ...measured } = readMeasured(compute, path)
   const { header, width, height } = frame
-  const { stars, fwhmPixels, rmsAdu, levelAdu } = prepare(compute, frame)
+  const { stars, fwhmPixels, rmsAdu, levelAdu } = prepare(compute, frame, { measured, inPlace: true })
   return { path, frame: { header, width, height }, stars, fwhmPixels, rmsAdu, levelAdu }
 }
 
@@ -108,7 +108,7 @@ function align(compute: Compute, one: Survey, best: Survey, path: string): Layer
   if (!result.ok) return result.reason
   const scale = one === best ? 1 : fluxScale(best, one, result.registration)
   using _scratch = compute.scope()
-  const { plane, mask } = prepare(compute, readFrame(compute, one.path))
+  const { plane, mask } = readPrepared(compute, one.path)
   const source = { science: plane, mask, variance: undefined }
   const warped = warp(compute, source, result.registration.transform, best.frame)
   // Measured on the resampled pixels: they are correlated, and quieter than the frame's.
@@ -152,7 +152,7 @@ function fluxScale(best: Survey, one: Survey, { pairs }: Registration): number {
 }
 
 /** Mean of the layers with outliers left out, band by band; its sky and stars measured. */
-function average(compute: Compute, layers: readonly Layer[], left: readonly string[], best: Survey): Reference {
+function average(compute: Compute, layers: readonly Layer[], left: readonly string[], best: Survey): MeasuredFrame {
   const { width, height } = best.frame
   const plane = <T extends Float32Array | Uint16Array>(
     type: new (b: ArrayBufferLike, o: number, n: number) => T,
@@ -168,9 +168,10 @@ function average(compute: Compute, layers: readonly Layer[], left: readonly stri
     stackBands(compute, layers, { science, mask, variance }, { levelAdu: best.levelAdu, gain })
   }
   const bare = { header: best.frame.header, width, height, science, mask, variance }
-  const facts = measureReference(compute, bare)
+  const facts = measureFrame(compute, bare)
+  const fwhmPixels = frameFwhm(facts.stars)
   const header = headerOf(best, left, layers, gain)
-    .with('REFFWHM', facts.fwhmPixels > 0 ? facts.fwhmPixels : 0, 'pixels, of the stars of the average')
+    .with('REFFWHM', fwhmPixels > 0 ? fwhmPixels : 0, 'pixels, of the stars of the average')
     .with('REFRMS', facts.background.globalRmsAdu, 'ADU, noise of the sky of the average')
     .with('REFCOVER', coverage(mask.data), 'share of pixels with a value')
   return { frame: { ...bare, header }, ...facts }

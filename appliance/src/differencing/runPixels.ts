@@ -1,16 +1,15 @@
 import { join } from 'node:path'
 import type { Compute } from '../frames/compute.ts'
-import { readFrame } from '../frames/fits/read.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { encodeGreyPng } from '../frames/png.ts'
-import { pixelToSky, wcsFromHeader } from '../frames/wcs.ts'
+import { pixelToSky } from '../frames/wcs.ts'
+import { measuredExtensions } from '../preprocessing/measuredFrame.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
 import { type Candidate, cutout } from './candidates.ts'
 import { type Difference, differencePrepared } from './difference.ts'
-import { prepare } from './prepare.ts'
+import { readPrepared } from './prepare.ts'
 import { buildReference } from './references.ts'
-import { factExtensions, readReference } from './referencesFile.ts'
 
 /** What `run.ts` asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
 
@@ -39,13 +38,9 @@ export async function differenceFiles(
   compute: Compute,
   input: DifferenceInput,
 ): Promise<{ readonly candidates: number; readonly engine: string }> {
-  const science = readFrame(compute, input.sciencePath)
-  const prepared = prepare(compute, science, { name: 'science' })
-  // Its sky and stars are in its file.
-  const { frame: reference, background, stars } = readReference(compute, input.referencePath)
-  const warm = prepare(compute, reference, { measured: { background, stars }, name: 'reference' })
-  const difference = differencePrepared(compute, prepared, warm)
-  const wcs = wcsFromHeader(science.header)
+  const science = readPrepared(compute, input.sciencePath, 'science')
+  const difference = differencePrepared(compute, science, readPrepared(compute, input.referencePath, 'reference'))
+  const { wcs } = science
   const positive = difference.candidates.filter((candidate) => candidate.scorr > 0).slice(0, mostStamps)
   const stored = positive.map(
     (candidate): StoredCandidate => ({ ...candidate, ...(wcs && pixelToSky(wcs, candidate.x, candidate.y)) }),
@@ -115,7 +110,7 @@ export async function stackReference(compute: Compute, input: ReferenceInput): P
   const spillFolder = join(input.folder, 'references')
   const { frame, ...facts } = buildReference(compute, input.paths, { spillFolder })
   const header = frame.header.with('REFID', input.referenceId)
-  const bytes = encodeFrame({ ...frame, header }, { extensions: factExtensions(facts) })
+  const bytes = encodeFrame({ ...frame, header }, { extensions: measuredExtensions(facts) })
   const path = `references/${hashBytes(bytes)}.fits`
   const { sha256 } = await writeDurably(join(input.folder, path), bytes)
   return {

@@ -22,6 +22,7 @@ import {
   readMasters,
 } from './masterFiles.ts'
 import { type Master, type MasterFrames, masterBias, masterDark, masterFlat } from './masters.ts'
+import { measuredExtensions } from './measuredFrame.ts'
 import { findBlindSolvers, solveBlind } from './runBlind.ts'
 import { type Examination, type Expectation, examinedWith, examineFrame } from './task.ts'
 
@@ -53,8 +54,9 @@ export async function calibrateFile(
   compute: Compute,
   input: CalibrateInput,
 ): Promise<{ readonly quality: FrameQuality; readonly sha256: string }> {
-  const { frame, quality } = await examineRaw(compute, input)
-  const { sha256 } = await writeDurably(input.outPath, encodeFrame(frame))
+  const { frame, quality, ...measured } = await examineRaw(compute, input)
+  const bytes = encodeFrame(frame, { extensions: measuredExtensions(measured) })
+  const { sha256 } = await writeDurably(input.outPath, bytes)
   return { quality, sha256 }
 }
 

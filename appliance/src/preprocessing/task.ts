@@ -6,6 +6,7 @@ import { type Background, measureBackground } from './background.ts'
 import { eventsPerSecond, markCosmicRays } from './cosmicRaysFound.ts'
 import { type Expected, gradeFrame } from './grade.ts'
 import { injectedLimit } from './limitingMagnitude.ts'
+import { meshFor } from './measuredFrame.ts'
 import { limitingMagnitude, typicalOf } from './photometry.ts'
 import { type SkyCatalogue, type Solution, type SolveHint, solve } from './solve.ts'
 import { measureStars, type Star } from './stars.ts'
@@ -47,7 +48,7 @@ export function examineFrame(compute: Compute, given: Frame, options: ExamineOpt
   const struck = markCosmicRays(compute, given, options.expected?.fwhmPixels)
   const { frame } = struck
   const cosmicRaysPerSecond = frame.variance && eventsPerSecond(struck)
-  const background = measureBackground(compute, frame.science, frame.mask)
+  const background = measureBackground(compute, frame.science, frame.mask, { meshPixels: meshFor(frame) })
   const stars = measureStars(compute, frame.science, frame.mask, background, {
     variance: frame.variance,
     ...(thresholdSigma !== undefined && { thresholdSigma }),

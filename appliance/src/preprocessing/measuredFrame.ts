@@ -4,24 +4,25 @@ import { type FitsFile, openFits, readFrame, readImage } from '../frames/fits/re
 import type { HduToWrite, Pixels } from '../frames/fits/write.ts'
 import type { Frame } from '../frames/frame.ts'
 import { createMesh, createSplineMesh } from '../frames/mesh.ts'
-import { type Background, measureBackground } from '../preprocessing/background.ts'
-import { measureStars, type Star } from '../preprocessing/stars.ts'
-import { meshFor } from './prepare.ts'
-import { stellarFwhm } from './starWidth.ts'
+import { type Background, measureBackground } from './background.ts'
+import { measureStars, type Star } from './stars.ts'
 
 /**
- * A reference's file: the frame, and in three image extensions what every difference with it would measure again: STARS (one
- * row a star, the columns named by TTYPEn), SKY and SKYRMS (the background's meshes, MESHSIZE pixels a cell).
+ * A calibrated frame's or a reference's file: the frame, and in three extensions what everyone who reads it would measure
+ * again: STARS (one row a star), SKY and SKYRMS (the background's meshes, MESHSIZE pixels a cell).
  */
-export interface ReferenceFacts {
+export interface Measured {
   readonly background: Background
   readonly stars: readonly Star[]
-  /** Of the stars, not the galaxies; NaN without any. */
-  readonly fwhmPixels: number
 }
 
-export interface Reference extends ReferenceFacts {
+export interface MeasuredFrame extends Measured {
   readonly frame: Frame
+}
+
+/** Side of a background cell: 64 px, less where the frame is too small for three of them. */
+export function meshFor({ width, height }: { readonly width: number; readonly height: number }): number {
+  return Math.max(16, Math.min(64, Math.floor(Math.min(width, height) / 3)))
 }
 
 const columns = [
@@ -40,19 +41,14 @@ const columns = [
   'kronFluxAdu',
 ] as const satisfies readonly (keyof Star)[]
 
-/** Measures sky and stars of a frame as `prepare` does. Meshes are allocated from `compute`. */
-export function measureReference(compute: Compute, { science, mask, width, height }: Frame): ReferenceFacts {
+/** Measures sky and stars of a frame. Meshes are allocated from `compute`. */
+export function measureFrame(compute: Compute, { science, mask, width, height }: Frame): Measured {
   const background = measureBackground(compute, science, mask, { meshPixels: meshFor({ width, height }) })
-  const stars = measureStars(compute, science, mask, background, { thresholdSigma: 5 })
-  return { background, stars, fwhmPixels: widthOf(stars) }
+  return { background, stars: measureStars(compute, science, mask, background, { thresholdSigma: 5 }) }
 }
 
-function widthOf(stars: readonly Star[]): number {
-  return stellarFwhm(stars.filter((star) => star.flags === 0 && star.snr > 15))
-}
-
-/** The extensions that hold the facts. */
-export function factExtensions({ background, stars }: ReferenceFacts): HduToWrite[] {
+/** The extensions that hold it. */
+export function measuredExtensions({ background, stars }: Measured): HduToWrite[] {
   const { level, rms, globalLevelAdu, globalRmsAdu } = background
   const mesh = (data: Float32Array): Pixels => ({ width: level.columns, height: level.rows, data })
   const size = FitsHeader.from({
@@ -83,16 +79,14 @@ function starTable(stars: readonly Star[]): HduToWrite {
 }
 
 /**
- * Reads a reference with its sky and stars. What the file does not hold (a frame from elsewhere) is measured. Planes are
+ * Reads a frame with its sky and stars. What the file does not hold (a frame from elsewhere) is measured. Planes are
  * allocated from `compute`. Throws as `readFrame`.
  */
-export function readReference(compute: Compute, path: string): Reference {
+export function readMeasured(compute: Compute, path: string): MeasuredFrame {
   const file = openFits(path)
   const frame = readFrame(compute, file)
   const background = readBackground(compute, file, frame)
-  if (!background) return { frame, ...measureReference(compute, frame) }
-  const stars = readStars(file)
-  return { frame, background, stars, fwhmPixels: widthOf(stars) }
+  return background ? { frame, background, stars: readStars(file) } : { frame, ...measureFrame(compute, frame) }
 }
 
 function named(file: FitsFile, name: string): FitsFile['hdus'][number] | undefined {
