@@ -3,6 +3,7 @@ import type { Compute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import { createMesh, createSplineMesh, type Mesh, type SplineMesh } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { type Cells, cellNoise, uncrowded } from './backgroundCrowding.ts'
 
 /**
  * The sky below the stars: the mode of each cell of a mesh (Bertin & Arnouts 1996, section 7: clipping at 3 standard
@@ -24,14 +25,6 @@ export interface BackgroundOptions {
   readonly meshPixels?: number
 }
 
-/** The sky on the mesh while it is measured. */
-interface Cells {
-  readonly columns: number
-  readonly rows: number
-  readonly level: Float64Array
-  readonly rms: Float64Array
-}
-
 /** Pixels that say nothing about the sky. */
 const notSky =
   MaskFlag.noData |
@@ -47,7 +40,8 @@ const histogramBytes = 114_744
 
 /**
  * Measures the background of `science` (ADU, any size); masked and NaN pixels do not count, and cells of which more than
- * half are masked take the value of their nearest neighbours. Agrees with sep (SExtractor) within 0.1 of its rms.
+ * half are masked take the value of their nearest neighbours. Agrees with sep (SExtractor) within 0.1 of its rms where the
+ * field is not crowded; where it is, `rms` is the noise of a pixel without the light of faint stars, and `level` lies below it.
  * Throws `background/mesh` for a mesh that is not 8 to 512 pixels and `background/empty` when no cell has good pixels.
  */
 export function measureBackground(
@@ -59,7 +53,8 @@ export function measureBackground(
   if (!(Number.isInteger(meshPixels) && meshPixels >= 8 && meshPixels <= 512)) {
     throw new NightjarError('background/mesh', `meshPixels must be a whole number from 8 to 512, not ${meshPixels}`)
   }
-  const cells = filterMesh(fillMissing(measureMesh(compute, science, mask, meshPixels)))
+  const source = { science, mask, bits: notSky, meshPixels }
+  const cells = filterMesh(fillMissing(uncrowded(compute, source, measureMesh(compute, science, mask, meshPixels))))
   const size = { cellPixels: meshPixels, columns: cells.columns, rows: cells.rows }
   return {
     level: createSplineMesh(compute, size, cells.level),
@@ -70,9 +65,8 @@ export function measureBackground(
 }
 
 /**
- * The noise of one pixel on the background's mesh from differences of neighbours in the darker half of each cell: right in
- * crowded fields, where the rms about the level also holds the light of faint stars. For raw pixels only: noise that
- * resampling has made smooth is taken for less than it is.
+ * The noise of one pixel on the background's mesh from differences of pixels 2 px apart in the darker half of each cell: the
+ * light of faint stars is not in it, and what resampling leaves of it is read within 6 %.
  */
 export function measureWhiteNoise(
   compute: Compute,
@@ -80,18 +74,12 @@ export function measureWhiteNoise(
   mask: MaskPlane | undefined,
   { rms }: Pick<Background, 'rms'>,
 ): { readonly noise: Mesh; readonly globalNoiseAdu: number } {
-  const { columns, rows, cellPixels } = rms
+  const { columns, rows, cellPixels: meshPixels } = rms
   const noise = createMesh(compute, rms, rms.data)
-  using _scratch = compute.scope()
-  const out = compute.float32(columns, rows)
-  const scratchBytes = Math.ceil((cellPixels * cellPixels * 8) / 64) * 64 + 128
-  const scratch = compute.allocate(scratchBytes * compute.threads)
-  const planes = [science.pointer, mask?.pointer ?? 0, notSky, science.width, science.height]
-  compute.rows('meshNoise', rows, [...planes, cellPixels, columns, out.pointer, scratch, scratchBytes])
-  const found = out.data.filter((value) => value > 0)
-  if (found.length > 0) {
-    const values = Float64Array.from(out.data, (value) => (value > 0 ? value : Number.NaN))
-    const cells = fillMissing({ columns, rows, level: values, rms: values })
+  const values = cellNoise(compute, { science, mask, bits: notSky, meshPixels }, 2, 2)
+  const known = values.map((value) => (value > 0 ? value : Number.NaN))
+  if (known.some((value) => value > 0)) {
+    const cells = fillMissing({ columns, rows, level: known, rms: known })
     noise.data.set(median3(cells, cells.rms))
   }
   return { noise, globalNoiseAdu: medianOf(noise.data) }

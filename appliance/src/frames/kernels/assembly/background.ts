@@ -280,29 +280,30 @@ function selectOrder(values: usize, n: i32, k: i32): f32 {
 }
 
 /**
- * White noise of each cell: 1.4826 × the median size of second differences along x and y (Immerkær 1996, CVIU 64, 300:
- * planes cancel) over the half of the pixels whose 3 × 3 mean is lowest, which is independent of the difference. Every
- * second row is looked at. `out`: one f32 for each cell, NaN with fewer than 32 pixels. Scratch: 8 bytes for each pixel of
- * a cell and thread.
+ * Noise of each cell: 1.4826 × the median size of second differences along x and y of pixels `lag` apart (Immerkær 1996,
+ * CVIU 64, 300: planes cancel) over the half of the pixels where the mean of those nine is lowest, which is independent of the
+ * difference. Every `rowStep`-th row is looked at. `out`: one f32 for each cell, NaN with fewer than 32 pixels. Scratch: 8
+ * bytes for each pixel of a cell and thread.
  */
 export function meshNoise(
   rowFrom: i32, rowTo: i32, science: usize, mask: usize, maskBits: i32, width: i32, height: i32, meshPixels: i32,
-  columns: i32, out: usize, scratch: usize, scratchBytes: usize,
+  columns: i32, lag: i32, rowStep: i32, out: usize, scratch: usize, scratchBytes: usize,
 ): void {
   const means = ownScratch(scratch, scratchBytes)
   const sizes = means + (scratchBytes >> 1)
-  const stride = (<usize>width) << 2
+  const stride = (<usize>(width * lag)) << 2
+  const far = (<usize>lag) << 2
   for (let row = rowFrom; row < rowTo; row++) {
     for (let column = 0; column < columns; column++) {
       let n = 0
-      for (let y = max(1, row * meshPixels); y < min(height - 1, (row + 1) * meshPixels); y += 2) {
-        for (let x = max(1, column * meshPixels); x < min(width - 1, (column + 1) * meshPixels); x++) {
+      for (let y = max(lag, row * meshPixels); y < min(height - lag, (row + 1) * meshPixels); y += rowStep) {
+        for (let x = max(lag, column * meshPixels); x < min(width - lag, (column + 1) * meshPixels); x++) {
           const i = <usize>y * <usize>width + <usize>x
           if (mask != 0 && (<i32>load<u16>(mask + (i << 1)) & maskBits) != 0) continue
           const p = science + (i << 2)
           const middle = load<f32>(p)
-          const sides = load<f32>(p - 4) + load<f32>(p, 4) + load<f32>(p - stride) + load<f32>(p + stride)
-          const corners = load<f32>(p - stride - 4) + load<f32>(p - stride, 4) + load<f32>(p + stride - 4) + load<f32>(p + stride, 4)
+          const sides = load<f32>(p - far) + load<f32>(p + far) + load<f32>(p - stride) + load<f32>(p + stride)
+          const corners = load<f32>(p - stride - far) + load<f32>(p - stride + far) + load<f32>(p + stride - far) + load<f32>(p + stride + far)
           const difference = abs<f32>(4 * middle - 2 * sides + corners) / 6
           if (!(difference <= 3.4e38)) continue
           store<f32>(means + ((<usize>n) << 2), middle + sides + corners)
@@ -318,6 +319,60 @@ export function meshNoise(
       store<f32>(cell, <f32>1.4826 * quietMedian(means, sizes, n))
     }
   }
+}
+
+/**
+ * Quantiles of the means of 3 × 3 pixels in each cell, for fractions `p0` < `p1` < `p2`; means with a masked pixel do not
+ * count. `out`: three f32 for each cell, NaN with fewer than a quarter of its pixels. Scratch: 4 bytes for each pixel of a
+ * cell and thread.
+ */
+export function meshQuantiles(
+  rowFrom: i32, rowTo: i32, science: usize, mask: usize, maskBits: i32, width: i32, height: i32, meshPixels: i32,
+  columns: i32, p0: f64, p1: f64, p2: f64, out: usize, scratch: usize, scratchBytes: usize,
+): void {
+  const means = ownScratch(scratch, scratchBytes)
+  const stride = (<usize>width) << 2
+  for (let row = rowFrom; row < rowTo; row++) {
+    for (let column = 0; column < columns; column++) {
+      let n = 0
+      const x0 = max(1, column * meshPixels)
+      const x1 = min(width - 1, (column + 1) * meshPixels)
+      const y0 = max(1, row * meshPixels)
+      const y1 = min(height - 1, (row + 1) * meshPixels)
+      for (let y = y0; y < y1; y++) {
+        for (let x = x0; x < x1; x++) {
+          const i = <usize>y * <usize>width + <usize>x
+          if (mask != 0 && spoilt9(mask + (i << 1), <usize>width << 1, maskBits)) continue
+          const p = science + (i << 2)
+          const above = load<f32>(p - stride - 4) + load<f32>(p - stride) + load<f32>(p - stride + 4)
+          const own = load<f32>(p - 4) + load<f32>(p) + load<f32>(p + 4)
+          const below = load<f32>(p + stride - 4) + load<f32>(p + stride) + load<f32>(p + stride + 4)
+          const sum = above + own + below
+          if (!(abs<f32>(sum) <= 3.4e38)) continue
+          store<f32>(means + ((<usize>n) << 2), sum / 9)
+          n++
+        }
+      }
+      const cell = out + (<usize>(row * columns + column)) * 12
+      const enough = n >= 32 && n * 4 >= (x1 - x0) * (y1 - y0)
+      const last = <f64>(n - 1)
+      store<f32>(cell, enough ? selectOrder(means, n, <i32>(p0 * last + 0.5)) : f32.NaN)
+      store<f32>(cell, enough ? selectOrder(means, n, <i32>(p1 * last + 0.5)) : f32.NaN, 4)
+      store<f32>(cell, enough ? selectOrder(means, n, <i32>(p2 * last + 0.5)) : f32.NaN, 8)
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+/** Whether one of the nine pixels about `at` has one of `bits`. */
+function spoilt9(at: usize, stride: usize, bits: i32): bool {
+  let all: i32 = 0
+  for (let k = 0; k < 3; k++) {
+    const row = at + <usize>k * stride - stride
+    all |= <i32>load<u16>(row - 2) | <i32>load<u16>(row) | <i32>load<u16>(row, 2)
+  }
+  return (all & bits) != 0
 }
 
 /** Median of the sizes whose mean is in the lower half. The upper halves of both arrays are room for sorting. */
