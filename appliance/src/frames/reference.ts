@@ -62,14 +62,27 @@ export const realFiles = (load('./realFiles.reference.json') as { files: RealFil
 /** Tile-compressed files and the sha256 of their pixels, made by scripts/reference/fits_compressed.py. */
 export interface CompressedCorpus {
   readonly files: readonly { name: string; width: number; height: number; sha256: string; base64: string }[]
-  /** By ZCMPTYPE. */
-  readonly refused: Readonly<Record<string, string>>
 }
 
 /** Unpacked when it is asked for: 5 MB. */
 export function compressedCorpus(): CompressedCorpus {
   const packed = readFileSync(new URL('./compressed.reference.json.gz', import.meta.url))
   return JSON.parse(gunzipSync(packed).toString()) as CompressedCorpus
+}
+
+/** Of scripts/reference/fits_dense.py: HCOMPRESS_1, PLIO_1, cubes (`plane` is meant) and null pixel masks. */
+export interface DenseFile {
+  readonly name: string
+  readonly width: number
+  readonly height: number
+  readonly sha256: string
+  readonly plane: number | null
+  readonly base64: string
+}
+
+export function denseCorpus(): readonly DenseFile[] {
+  const packed = readFileSync(new URL('./dense.reference.json.gz', import.meta.url))
+  return (JSON.parse(gunzipSync(packed).toString()) as { files: DenseFile[] }).files
 }
 
 /** Folder of real files beside the repository; undefined on a machine without them. */

@@ -5,7 +5,7 @@ import type { MaskPlane, Plane } from '../plane.ts'
 import type { FitsHeader } from './header.ts'
 import { defaultMaximumBytes, openSource, readFileInto } from './source.ts'
 import { type ByteSource, type FitsHdu, fitsError, readStructure } from './structure.ts'
-import { type TiledImage, tiledImage, unpackedHeader } from './tiles.ts'
+import { planesOf, type TiledImage, tiledImage, unpackedHeader } from './tiles.ts'
 import { unpackImage, unpackStored } from './unpack.ts'
 
 export type { FitsHdu } from './structure.ts'
@@ -56,23 +56,20 @@ function readInto(source: ByteSource, path: string | undefined, offset: number, 
   target.set(source.read(offset, target.length))
 }
 
-/** Width and height of an image HDU, plain or tile-compressed. Throws for tables, cubes and empty HDUs. */
-export function imageSize(file: FitsFile, hdu: FitsHdu): { readonly width: number; readonly height: number } {
+/** Width and height of an image HDU, plain or tile-compressed. Throws for tables, empty HDUs, and cubes without a `plane`. */
+export function imageSize(
+  file: FitsFile,
+  hdu: FitsHdu,
+  plane?: number,
+): { readonly width: number; readonly height: number } {
   if (hdu.kind === 'compressed') {
-    const { width, height } = tiledImage(file, hdu)
+    const { width, height } = tiledImage(file, hdu, plane)
     return { width, height }
   }
   if (hdu.kind !== 'image') throw fitsError('not-image', file, `HDU ${hdu.index} is a table, not an image`)
-  const [width = 0, height = hdu.shape.length === 1 ? 1 : 0, ...more] = hdu.shape
+  const [width = 0, height = hdu.shape.length === 1 ? 1 : 0] = hdu.shape
   if (width * height === 0) throw fitsError('not-image', file, `HDU ${hdu.index} has no pixels`)
-  if (more.some((length) => length !== 1)) {
-    const shape = hdu.shape.join(' × ')
-    throw fitsError(
-      'cube',
-      file,
-      `HDU ${hdu.index} is ${shape}: a single plane is needed (colour and cubes are not read)`,
-    )
-  }
+  planesOf(file, hdu.index, hdu.shape, plane)
   return { width, height }
 }
 
@@ -128,8 +125,8 @@ export function checkLimit(file: FitsFile, hdu: FitsHdu, bytes: number): void {
   throw fitsError('too-large', file, `HDU ${hdu.index} has ${megabytes} MiB, more than the ${allowed} allowed`)
 }
 
-function readTiled<T>(file: FitsFile, hdu: FitsHdu, unpack: (image: TiledImage) => T): T {
-  const image = tiledImage(file, hdu)
+function readTiled<T>(file: FitsFile, hdu: FitsHdu, plane: number | undefined, unpack: (image: TiledImage) => T): T {
+  const image = tiledImage(file, hdu, plane)
   checkLimit(file, hdu, Math.max(hdu.dataBytes, (image.width * image.height * Math.abs(image.bitpix)) / 8))
   return unpack(image)
 }
@@ -137,19 +134,23 @@ function readTiled<T>(file: FitsFile, hdu: FitsHdu, unpack: (image: TiledImage) 
 /**
  * The pixels of one HDU (default: the first with an image) as float32, BZERO + BSCALE × value, BLANK → NaN. Rows are in
  * file order whatever ROWORDER says: row 0 is the first in the file, and a WCS in the header fits as it is.
- * Throws as `openFits`, and `fits/too-large`, `fits/compressed` (HCOMPRESS_1, PLIO_1), `fits/tile`, `fits/cube`, `fits/not-image`.
+ * Of a cube `planeIndex` (from 0) is read. Throws as `openFits`, and `fits/too-large`, `fits/compressed`, `fits/tile`, `fits/cube`
+ * (no plane chosen), `fits/not-image`.
  */
-export function readImage(compute: Compute, file: FitsFile, hduIndex?: number): Plane {
+export function readImage(compute: Compute, file: FitsFile, hduIndex?: number, planeIndex?: number): Plane {
   const hdu = hduIndex === undefined ? firstImage(file) : file.hdus[hduIndex]
   if (!hdu) throw fitsError('not-image', file, `has no HDU ${hduIndex}: it has ${file.hdus.length}`)
-  if (hdu.kind === 'compressed') return readTiled(file, hdu, (image) => unpackImage(compute, file, hdu, image))
-  const { width, height } = imageSize(file, hdu)
-  checkLimit(file, hdu, hdu.dataBytes)
+  if (hdu.kind === 'compressed') {
+    return readTiled(file, hdu, planeIndex, (image) => unpackImage(compute, file, hdu, image))
+  }
+  const { width, height } = imageSize(file, hdu, planeIndex)
+  const bytes = (width * height * Math.abs(hdu.bitpix)) / 8
+  checkLimit(file, hdu, bytes)
   const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
   using _scratch = compute.scope()
   // Float32 is turned round in place; every other type needs its own bytes.
-  const raw = hdu.bitpix === -32 ? plane.pointer : compute.allocate(hdu.dataBytes)
-  file.readInto(hdu.dataOffset, new Uint8Array(compute.memory.buffer, raw, hdu.dataBytes))
+  const raw = hdu.bitpix === -32 ? plane.pointer : compute.allocate(bytes)
+  file.readInto(hdu.dataOffset + bytes * (planeIndex ?? 0), new Uint8Array(compute.memory.buffer, raw, bytes))
   decode(compute, hdu, raw, plane)
   return plane
 }
@@ -192,7 +193,7 @@ function maskTable(header: FitsHeader): Uint16Array {
 /** A mask's values in the pixel memory, big-endian. */
 function maskBytes(compute: Compute, file: FitsFile, hdu: FitsHdu): { readonly raw: number; readonly bitpix: number } {
   if (hdu.kind === 'compressed') {
-    const plane = readTiled(file, hdu, (image) => unpackStored(compute, file, hdu, image))
+    const plane = readTiled(file, hdu, undefined, (image) => unpackStored(compute, file, hdu, image))
     Buffer.from(plane.data.buffer, plane.pointer, plane.data.length * 4).swap32()
     return { raw: plane.pointer, bitpix: 32 }
   }

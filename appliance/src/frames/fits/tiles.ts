@@ -4,7 +4,7 @@ import type { FitsFile } from './read.ts'
 import { type FitsHdu, fitsError } from './structure.ts'
 
 /** How the tiles are packed; those that we read. */
-export type TilePacking = 'RICE_1' | 'GZIP_1' | 'GZIP_2' | 'NOCOMPRESS'
+export type TilePacking = 'RICE_1' | 'GZIP_1' | 'GZIP_2' | 'HCOMPRESS_1' | 'PLIO_1' | 'NOCOMPRESS'
 
 /** A column of the table of tiles. */
 export interface TileColumn {
@@ -25,10 +25,17 @@ export interface TiledImage {
   readonly tileWidth: number
   readonly tileHeight: number
   readonly across: number
+  /** Of one plane. */
   readonly tiles: number
+  /** Where the wanted plane of a cube starts in the table; 0 for an image. */
+  readonly firstTile: number
   readonly packing: TilePacking
   readonly bytesPerValue: number
   readonly blockPixels: number
+  /** HCOMPRESS_1: blocks are smoothed out. */
+  readonly smooth: boolean
+  /** How the null pixel masks are packed, where there are any. */
+  readonly maskPacking: TilePacking | undefined
   readonly dither: 0 | 1 | 2
   readonly ditherStart: number
   readonly columns: ReadonlyMap<string, TileColumn>
@@ -119,27 +126,41 @@ function whole(file: FitsFile, hdu: FitsHdu, key: string, least: number, most: n
 
 const longestAxis = 2 ** 31 - 1
 
-/** [width, height] of ZNAXISn or ZTILEn; further axes must be 1. */
-function plane(file: FitsFile, hdu: FitsHdu, key: string, fallbacks: readonly number[]): [number, number] {
+/** ZNAXISn or ZTILEn. */
+function lengthsOf(file: FitsFile, hdu: FitsHdu, key: string, fallbacks: readonly number[]): number[] {
   const axes = whole(file, hdu, 'ZNAXIS', 1, 999)
-  const lengths = Array.from({ length: axes }, (_, axis) =>
+  return Array.from({ length: axes }, (_, axis) =>
     whole(file, hdu, `${key}${axis + 1}`, 1, longestAxis, key === 'ZTILE' ? (fallbacks[axis] ?? 1) : undefined),
   )
-  if (key === 'ZNAXIS' && lengths.slice(2).some((length) => length !== 1)) {
-    const shape = lengths.join(' × ')
-    throw fitsError(
-      'cube',
-      file,
-      `HDU ${hdu.index} is ${shape}: a single plane is needed (colour and cubes are not read)`,
-    )
-  }
-  return [lengths[0] ?? 1, lengths[1] ?? 1]
 }
 
-function packingOf(file: FitsFile, hdu: FitsHdu): TilePacking {
-  const name = hdu.header.text('ZCMPTYPE')?.trim() ?? ''
-  if (name === 'RICE_ONE') return 'RICE_1'
-  if (name === 'RICE_1' || name === 'GZIP_1' || name === 'GZIP_2' || name === 'NOCOMPRESS') return name
+/** How many planes a cube has, checked for `wanted`, its number from 0. Throws `fits/cube` where one must be chosen. */
+export function planesOf(
+  file: { readonly name: string },
+  index: number,
+  shape: readonly number[],
+  wanted: number | undefined,
+): number {
+  const planes = shape.slice(2).reduce((product, length) => product * length, 1)
+  if (wanted === undefined ? planes === 1 : Number.isInteger(wanted) && wanted >= 0 && wanted < planes) return planes
+  const asked = wanted === undefined ? 'a single plane is needed' : `there is no plane ${wanted}`
+  throw fitsError('cube', file, `HDU ${index} is ${shape.join(' × ')}: ${asked} (say which, 0 to ${planes - 1})`)
+}
+
+const packings: Readonly<Record<string, TilePacking>> = {
+  RICE_1: 'RICE_1',
+  RICE_ONE: 'RICE_1',
+  GZIP_1: 'GZIP_1',
+  GZIP_2: 'GZIP_2',
+  HCOMPRESS_1: 'HCOMPRESS_1',
+  PLIO_1: 'PLIO_1',
+  NOCOMPRESS: 'NOCOMPRESS',
+}
+
+function packingOf(file: FitsFile, hdu: FitsHdu, key = 'ZCMPTYPE'): TilePacking {
+  const name = hdu.header.text(key)?.trim() ?? ''
+  const packing = Object.hasOwn(packings, name) ? packings[name] : undefined
+  if (packing) return packing
   const fix = 'unpack it with funpack (Debian: libcfitsio-bin)'
   throw fitsError('compressed', file, `HDU ${hdu.index} is packed as ${name || 'nothing known'}, not read here: ${fix}`)
 }
@@ -160,28 +181,39 @@ function ditherOf(file: FitsFile, hdu: FitsHdu, bitpix: number): 0 | 1 | 2 {
 
 const readableBitpix = new Set([8, 16, 32, -32, -64])
 const mostBlockPixels = 256
+/** Of HCOMPRESS_1: ten bytes are needed to unpack one. */
+const mostTilePixels = 2 ** 25
 
 /**
- * What a compressed HDU promises, checked in itself. Throws `fits/header` for what cannot be, `fits/compressed` for packings
- * that are not read (HCOMPRESS_1, PLIO_1, lossy null masks), `fits/cube`.
+ * What a compressed HDU promises, checked in itself; of a cube, `plane` (from 0) is meant. Throws `fits/header` for what cannot
+ * be, `fits/compressed` for packings that the standard does not know and 64-bit integers, `fits/cube`.
  */
-export function tiledImage(file: FitsFile, hdu: FitsHdu): TiledImage {
+export function tiledImage(file: FitsFile, hdu: FitsHdu, wantedPlane?: number): TiledImage {
   const packing = packingOf(file, hdu)
   const bitpix = Number(hdu.header.get('ZBITPIX'))
   if (!readableBitpix.has(bitpix)) {
     throw fitsError('header', file, `HDU ${hdu.index}: ZBITPIX is ${bitpix} and should be 8, 16, 32, -32 or -64`)
   }
-  if (hdu.header.has('ZMASKCMP')) {
-    throw fitsError('compressed', file, `HDU ${hdu.index} has a null pixel mask, not read here: unpack it with funpack`)
+  const shape = lengthsOf(file, hdu, 'ZNAXIS', [])
+  const planes = planesOf(file, hdu.index, shape, wantedPlane)
+  const [width = 1, height = 1] = shape
+  const [tileWidth = 1, tileHeight = 1, ...deep] = lengthsOf(file, hdu, 'ZTILE', [width])
+  if (planes > 1 && deep.some((length) => length !== 1)) {
+    throw fitsError('compressed', file, `HDU ${hdu.index}: its tiles reach over several planes: unpack it with funpack`)
   }
-  const [width, height] = plane(file, hdu, 'ZNAXIS', [])
-  const [tileWidth, tileHeight] = plane(file, hdu, 'ZTILE', [width])
+  if (packing === 'HCOMPRESS_1' && Math.min(tileWidth, width) * Math.min(tileHeight, height) > mostTilePixels) {
+    throw fitsError('compressed', file, `HDU ${hdu.index}: a tile has more than ${mostTilePixels} pixels`)
+  }
   const across = Math.ceil(width / tileWidth)
   const tiles = across * Math.ceil(height / tileHeight)
   const columns = readColumns(file, hdu)
   const [rowBytes = 0, rows = 0] = hdu.shape
-  if (rows < tiles) {
-    throw fitsError('lying', file, `HDU ${hdu.index} promises ${tiles} tiles but has ${rows}: the header is damaged`)
+  if (rows < tiles * planes) {
+    throw fitsError(
+      'lying',
+      file,
+      `HDU ${hdu.index} promises ${tiles * planes} tiles but has ${rows}: the header is damaged`,
+    )
   }
   const bytesPerValue = parameter(hdu, 'BYTEPIX') ?? 4
   const blockPixels = parameter(hdu, 'BLOCKSIZE') ?? 32
@@ -200,9 +232,12 @@ export function tiledImage(file: FitsFile, hdu: FitsHdu): TiledImage {
     tileHeight: Math.min(tileHeight, height),
     across,
     tiles,
+    firstTile: tiles * (wantedPlane ?? 0),
     packing,
     bytesPerValue,
     blockPixels,
+    smooth: (parameter(hdu, 'SMOOTH') ?? 0) !== 0,
+    maskPacking: hdu.header.has('ZMASKCMP') ? packingOf(file, hdu, 'ZMASKCMP') : undefined,
     dither: ditherOf(file, hdu, bitpix),
     ditherStart: whole(file, hdu, 'ZDITHER0', 1, 10000, 1),
     columns,

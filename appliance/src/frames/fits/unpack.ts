@@ -1,9 +1,10 @@
 import { gunzipSync } from 'node:zlib'
 import type { Compute } from '../compute.ts'
 import type { Plane } from '../plane.ts'
+import { FitsHeader } from './header.ts'
 import type { FitsFile } from './read.ts'
 import { type FitsHdu, fitsError } from './structure.ts'
-import { bytesOfElement, ditherTable, type TileColumn, type TiledImage } from './tiles.ts'
+import { bytesOfElement, ditherTable, type TileColumn, type TiledImage, type TilePacking } from './tiles.ts'
 
 /** Bytes of one tile of the table for the kernel `decodeTiles`. */
 const recordBytes = 96
@@ -11,6 +12,10 @@ const recordBytes = 96
 export const tilesLookedAt = 16
 /** deflate cannot do better: 258 bytes from 2 bits. */
 const mostInflation = 1032
+/** So many pixels HCOMPRESS_1 and PLIO_1 may have a byte: a constant tile of 16 rows of a wide chip takes 27 bytes. */
+const mostPixelsPerByte = 8192
+/** An image this small is always unpacked, however few its bytes. */
+const smallPixels = 1 << 20
 /** The kernel may look this far beyond a damaged tile: 256 pixels of 57 bits. */
 const padBytes = 2048
 
@@ -18,7 +23,7 @@ const padBytes = 2048
 interface Piece {
   readonly offset: number
   readonly bytes: number
-  readonly how: 'rice' | 'gzip' | 'shuffled' | 'plain'
+  readonly how: 'rice' | 'gzip' | 'shuffled' | 'hcompress' | 'plio' | 'plain'
   /** From a column that keeps floats as they are when their noise does not allow quantization. */
   readonly fallback: boolean
 }
@@ -59,12 +64,20 @@ function arrayAt(
   throw damaged(packed, tile, `needs bytes ${start} to ${start + length} of a heap of ${heap}`)
 }
 
+const howPacked = {
+  RICE_1: 'rice',
+  GZIP_1: 'gzip',
+  GZIP_2: 'shuffled',
+  HCOMPRESS_1: 'hcompress',
+  PLIO_1: 'plio',
+  NOCOMPRESS: 'plain',
+} as const
+
 function pieceOf(packed: Packed, tile: number): Piece {
   const { columns, packing } = packed.image
   const main = arrayAt(packed, tile, columns.get('COMPRESSED_DATA'))
   if (main) {
-    const how = ({ RICE_1: 'rice', GZIP_1: 'gzip', GZIP_2: 'shuffled', NOCOMPRESS: 'plain' } as const)[packing]
-    return { ...main, how, fallback: false }
+    return { ...main, how: howPacked[packing], fallback: false }
   }
   const gzip = arrayAt(packed, tile, columns.get('GZIP_COMPRESSED_DATA'))
   if (gzip) return { ...gzip, how: 'gzip', fallback: true }
@@ -81,6 +94,8 @@ function checkDue(packed: Packed, tile: number, piece: Piece, count: number): vo
     rice: bytesPerValue + (Math.ceil(count / blockPixels) * headBits) / 8,
     gzip: (count * Math.min(4, Math.abs(bitpix) / 8)) / mostInflation,
     shuffled: (count * Math.min(4, Math.abs(bitpix) / 8)) / mostInflation,
+    hcompress: count > smallPixels ? count / mostPixelsPerByte : 0,
+    plio: count > smallPixels ? count / mostPixelsPerByte : 0,
     plain: (count * Math.abs(bitpix)) / 8,
   }[piece.how]
   if (piece.bytes < least) throw damaged(packed, tile, `${piece.bytes} bytes cannot hold ${count} pixels`)
@@ -89,6 +104,11 @@ function checkDue(packed: Packed, tile: number, piece: Piece, count: number): vo
 interface Box {
   readonly x: number
   readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+interface Size {
   readonly width: number
   readonly height: number
 }
@@ -184,14 +204,16 @@ function writeRecord(
 ): void {
   const { image, hdu } = packed
   const count = box.width * box.height
-  const isRice = piece.how === 'rice'
-  const isFloat = !isRice && fillValues(packed, compute, tile, piece, values, count)
+  // Of these the kernel makes the values.
+  const kernels = { rice: 0, hcompress: 1, plio: 2, gzip: undefined, shuffled: undefined, plain: undefined }
+  const kernel = kernels[piece.how]
+  const isFloat = kernel === undefined && fillValues(packed, compute, tile, piece, values, count)
   const quantized = image.bitpix < 0 && !isFloat
   const blank = numberOf(packed, tile, 'ZBLANK') ?? (image.bitpix > 0 ? hdu.header.number('BLANK') : undefined)
   const hasBlank = blank !== undefined && (blank | 0) === blank && !isFloat
   const scale = image.header.number('BSCALE') ?? 1
   const zero = image.header.number('BZERO') ?? 0
-  record.setUint32(0, isRice ? packed.pointer + piece.offset : 0, true)
+  record.setUint32(0, kernel !== undefined ? packed.pointer + piece.offset : 0, true)
   record.setInt32(4, piece.bytes, true)
   record.setUint32(8, values, true)
   record.setInt32(12, packed.asStored ? 2 : isFloat ? 1 : 0, true)
@@ -207,6 +229,7 @@ function writeRecord(
   record.setFloat64(64, scale, true)
   record.setFloat64(72, zero, true)
   record.setInt32(80, quantized && (scale !== 1 || zero !== 0) ? 1 : 0, true)
+  record.setInt32(84, kernel ?? 0, true)
 }
 
 function load(compute: Compute, file: FitsFile, hdu: FitsHdu, image: TiledImage, asStored = false): Packed {
@@ -214,6 +237,26 @@ function load(compute: Compute, file: FitsFile, hdu: FitsHdu, image: TiledImage,
   const bytes = Buffer.from(compute.memory.buffer, pointer, hdu.dataBytes)
   file.readInto(hdu.dataOffset, bytes)
   return { file, hdu, image, pointer, bytes, asStored }
+}
+
+/** The values of tiles whose packing has a kernel of its own. */
+function unpackByKernel(
+  compute: Compute,
+  image: TiledImage,
+  wanted: readonly (readonly [number, Box])[],
+  table: number,
+): void {
+  if (image.packing === 'PLIO_1') {
+    // Pixel lists hold no negative numbers: those of unsigned 16-bit images are true values, not stored ones.
+    const unsigned = image.bitpix === 16 && image.header.number('BZERO') === 32768
+    compute.rows('plioTiles', wanted.length, [table, unsigned ? -32768 : 0])
+  }
+  if (image.packing !== 'HCOMPRESS_1') return
+  const { tileWidth, tileHeight } = image
+  const scratchBytes = 10 * tileWidth * tileHeight + 8 * Math.max(tileWidth, tileHeight) + 64
+  const aligned = Math.ceil(scratchBytes / 64) * 64
+  const scratch = compute.allocate(aligned * compute.threads)
+  compute.rows('hcompressTiles', wanted.length, [table, image.smooth ? 1 : 0, image.bitpix, scratch, aligned])
 }
 
 /** Unpacks `wanted` tiles, each to its box of `plane`. */
@@ -243,21 +286,53 @@ function decode(
   if (image.dither > 0) random.data.set(ditherTable())
   const { bytesPerValue, blockPixels, dither } = image
   const args = [table, plane.pointer, plane.width, bytesPerValue, blockPixels, dither, random.pointer]
+  unpackByKernel(compute, image, wanted, table)
   compute.rows('decodeTiles', wanted.length, args)
   const records = new Int32Array(compute.memory.buffer, table, (wanted.length * recordBytes) / 4)
   const bad = wanted.findIndex((_, index) => records[index * (recordBytes / 4) + 15] !== 0)
-  if (bad >= 0) throw damaged(packed, wanted[bad]?.[0] ?? 0, 'its Rice data end before its pixels do')
+  if (bad >= 0) throw damaged(packed, wanted[bad]?.[0] ?? 0, 'its packed data are damaged or end before its pixels do')
 }
 
+/** Throws when the file has too few bytes for an image of this size, before anything is made for it. */
 function checkWhole(file: FitsFile, hdu: FitsHdu, image: TiledImage): void {
-  const due = (hdu.dataBytes - image.heapOffset) * mostInflation
-  if (image.width * image.height <= due) return
+  const dense = image.packing === 'HCOMPRESS_1' || image.packing === 'PLIO_1'
+  const due = (hdu.dataBytes - image.heapOffset) * (dense ? mostPixelsPerByte : mostInflation)
+  if (image.width * image.height <= Math.max(due, dense ? smallPixels : 0)) return
   const size = `${image.width} × ${image.height}`
   throw fitsError('lying', file, `HDU ${hdu.index} promises ${size} pixels in ${hdu.dataBytes} bytes: it is damaged`)
 }
 
 function allTiles(image: TiledImage): (readonly [number, Box])[] {
-  return Array.from({ length: image.tiles }, (_, tile) => [tile, boxOf(image, tile)] as const)
+  return Array.from({ length: image.tiles }, (_, tile) => [image.firstTile + tile, boxOf(image, tile)] as const)
+}
+
+/** The packed null pixel masks as an image of their own. FITS Standard 4.0, section 10.2.3. */
+function maskOf(packed: Packed, packing: TilePacking): Packed {
+  const { image } = packed
+  const column = image.columns.get('NULL_PIXEL_MASK')
+  const columns = new Map(column ? [['COMPRESSED_DATA', column]] : [])
+  const mask = { ...image, columns, packing, bitpix: 8, bytesPerValue: 1, dither: 0, header: FitsHeader.empty } as const
+  return { ...packed, image: mask, asStored: true }
+}
+
+/** Calls `mark` for every pixel of `wanted` tiles that a null pixel mask says has no value. */
+function eachNull(
+  compute: Compute,
+  packed: Packed,
+  { width, height }: Size,
+  wanted: readonly (readonly [number, Box])[],
+  mark: (index: number) => void,
+): void {
+  const { maskPacking } = packed.image
+  if (maskPacking === undefined) return
+  const masks = maskOf(packed, maskPacking)
+  const column = masks.image.columns.get('COMPRESSED_DATA')
+  const masked = wanted.filter(([tile]) => arrayAt(masks, tile, column) !== undefined)
+  if (masked.length === 0) return
+  using _scratch = compute.scope()
+  const plane = compute.int32(width, height)
+  decode(compute, masks, plane, masked)
+  for (let i = 0; i < plane.data.length; i++) if (plane.data[i] !== 0) mark(i)
 }
 
 /**
@@ -269,7 +344,11 @@ export function unpackImage(compute: Compute, file: FitsFile, hdu: FitsHdu, imag
   const { width, height } = image
   const plane = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
   using _scratch = compute.scope()
-  decode(compute, load(compute, file, hdu, image), plane, allTiles(image))
+  const packed = load(compute, file, hdu, image)
+  decode(compute, packed, plane, allTiles(image))
+  eachNull(compute, packed, plane, allTiles(image), (index) => {
+    plane.data[index] = Number.NaN
+  })
   return plane
 }
 
@@ -279,7 +358,13 @@ export function unpackStored(compute: Compute, file: FitsFile, hdu: FitsHdu, ima
   const { width, height } = image
   const plane = compute.view(Int32Array, compute.allocate(width * height * 4), width, height)
   using _scratch = compute.scope()
-  decode(compute, load(compute, file, hdu, image, true), plane, allTiles(image))
+  const packed = load(compute, file, hdu, image, true)
+  decode(compute, packed, plane, allTiles(image))
+  const blank = hdu.header.number('BLANK') ?? hdu.header.number('ZBLANK')
+  eachNull(compute, packed, plane, allTiles(image), (index) => {
+    if (blank === undefined) throw damaged(packed, 0, 'has a null pixel mask but no BLANK to put for its pixels')
+    plane.data[index] = blank
+  })
   return plane
 }
 

@@ -69,6 +69,16 @@ export interface Kernels {
     dither: number,
     random: number,
   ): void
+  hcompressTiles(
+    tileFrom: number,
+    tileTo: number,
+    table: number,
+    smoothed: number,
+    bitpix: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
+  plioTiles(tileFrom: number, tileTo: number, table: number, offset: number): void
   encodeTiles(
     tileFrom: number,
     tileTo: number,
