@@ -7,7 +7,18 @@ import type { KernelName, Kernels } from './kernels/kernels.ts'
  * The caller writes a job, raises the generation, does the first band itself and waits until nothing is pending.
  */
 export const controlBytes = 4096
-const word = { generation: 0, pending: 1, failed: 2, stop: 3, kernel: 4, rows: 5, align: 6, argumentCount: 7 } as const
+const word = {
+  generation: 0,
+  pending: 1,
+  failed: 2,
+  stop: 3,
+  kernel: 4,
+  rows: 5,
+  align: 6,
+  argumentCount: 7,
+  pages: 8,
+} as const
+const pageBytes = 65536
 const argumentsOffset = 256
 const maximumArguments = 64
 /** Looking a little before sleeping saves a system call when the other thread is nearly done. */
@@ -44,6 +55,7 @@ function waitWhile(control: Int32Array<SharedArrayBuffer>, index: number, value:
 
 /** The caller's side. */
 export class Helpers implements Disposable {
+  readonly #memory: WebAssembly.Memory
   readonly #control: Int32Array<SharedArrayBuffer>
   readonly #arguments: Float64Array
   readonly #names: readonly string[]
@@ -53,6 +65,7 @@ export class Helpers implements Disposable {
   /** Starts `threads` − 1 helpers; they need nothing from this thread's event loop. */
   constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, threads: number, kernels: Kernels) {
     const buffer = memory.buffer as unknown as SharedArrayBuffer
+    this.#memory = memory
     this.#control = new Int32Array(buffer, 0, 64)
     this.#arguments = new Float64Array(buffer, argumentsOffset, maximumArguments)
     this.#names = Object.keys(kernels)
@@ -76,6 +89,7 @@ export class Helpers implements Disposable {
     control[word.rows] = rows
     control[word.align] = align
     control[word.argumentCount] = args.length
+    control[word.pages] = this.#memory.buffer.byteLength / pageBytes
     this.#arguments.set(args)
     Atomics.store(control, word.failed, 0)
     Atomics.store(control, word.pending, this.#threads - 1)
@@ -123,6 +137,7 @@ export function serve(data: HelperData, kernels: Kernels): void {
   const control = new Int32Array(buffer, 0, 64)
   const values = new Float64Array(buffer, argumentsOffset, maximumArguments)
   let seen = 0
+  let pages = 0
   for (;;) {
     waitWhile(control, word.generation, seen, Number.POSITIVE_INFINITY)
     if (Atomics.load(control, word.stop) === 1) return
@@ -130,6 +145,11 @@ export function serve(data: HelperData, kernels: Kernels): void {
     if (generation === seen) continue
     seen = generation
     const name = data.kernelNames[control[word.kernel] ?? -1] as KernelName
+    // An instance learns of memory that another thread added only when it is told; until then bulk copies there would trap.
+    if (pages !== control[word.pages]) {
+      data.memory.grow(0)
+      pages = control[word.pages] ?? 0
+    }
     const args = [...values.subarray(0, control[word.argumentCount])]
     try {
       runBand(kernels[name], band(data.thread, data.threads, control[word.rows] ?? 0, control[word.align] ?? 1), args)
