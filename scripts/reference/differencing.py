@@ -57,7 +57,7 @@ def zogy():
 
     def variance_of(image, rms, gain):
         smooth = ndimage.gaussian_filter(image, 1, mode="constant", truncate=2)
-        return rms**2 + np.maximum(0, smooth) / gain
+        return rms**2 + np.maximum(0, np.maximum(smooth, image - 3 * rms)) / gain
 
     def spectrum(p):
         full = np.zeros((n, n))

@@ -23,6 +23,7 @@ import { measurePsf, psfRadius } from './psf.ts'
 import type { PsfStar } from './psfStars.ts'
 import { type Registration, registerStars } from './register.ts'
 import { replaceSaturated, saturatedBlobs } from './repair.ts'
+import { median } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { stellarFwhm } from './starWidth.ts'
 import { subtract, type ZogyResult } from './zogy.ts'
@@ -146,7 +147,7 @@ class Work {
     const asTaken = this.#timed('repair', () => this.#repair(science, aligned, sides, mask, comparison))
     const zogy = this.#timed('zogy', () => this.#subtract(science, aligned, sides, comparison))
     asTaken()
-    this.#timed('zogy', () => takeOffMedian(compute, zogy.scorr, 1))
+    this.#timed('zogy', () => takeOffMedians(compute, zogy))
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
     const list = this.#timed('candidates', () => this.#candidates(zogy, science, aligned, sides, comparison, threshold))
     const stars = { science: science.stars.length, reference: reference.stars.length }
@@ -236,7 +237,7 @@ class Work {
     const total = (list: readonly PsfStar[]): number => list.reduce((sum, star) => sum + Math.max(0, star.fluxAdu), 0)
     const ratio = total(stars) / total(sides.stars)
     const safe = Number.isFinite(ratio) && ratio > 0 ? ratio : 1
-    return { ratio: safe, ratioError: safe, stars: 0, offset: [0, 0], scatter: [0.3, 0.3] }
+    return { ratio: safe, ratioError: safe, stars: 0, relativeScatter: 0, offset: [0, 0], scatter: [0.3, 0.3] }
   }
 
   /** Fills what would ring through the Fourier transform; the result puts the pixels back as they were taken. */
@@ -280,14 +281,14 @@ class Work {
 
   /** Median and MAD of S_corr over good pixels; divides by the MAD when it is off by more than 3 %. */
   #rescale({ scorr, difference }: ZogyResult, mask: MaskPlane): Scale {
-    const { median, mad } = medianAndMad(this.#compute, scorr, { mask })
+    const { median: middle, mad } = medianAndMad(this.#compute, scorr, { mask })
     const sigma = mad * sigmaPerMad
     if (!(sigma > 0)) {
       throw new NightjarError('differencing/empty', 'no pixel is good in both frames: check their masks and saturation')
     }
     const divisor = Math.abs(sigma - 1) > 0.03 ? sigma : 1
     clearMissing(this.#compute, scorr, difference, mask, 1 / divisor)
-    return { median, mad: sigma, divisor }
+    return { median: middle, mad: sigma, divisor }
   }
 
   #candidates(
@@ -315,6 +316,12 @@ class Work {
       maximum: this.#options.maximumCandidates ?? 500,
     })
   }
+}
+
+/** What is left of both skies biases the faint: in S_corr their detection, in D their photometry. */
+function takeOffMedians(compute: Compute, { scorr, difference, tiles }: ZogyResult): void {
+  takeOffMedian(compute, scorr, 1)
+  takeOffMedian(compute, difference, median(tiles.map((tile) => tile.sigmaAdu)))
 }
 
 function middleOf(values: Float32Array): number {

@@ -1,7 +1,7 @@
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import type { PsfModel } from './psf.ts'
 import type { PsfStar } from './psfStars.ts'
-import { median, robustSigma, weightedMedian } from './robust.ts'
+import { median, robustSigma } from './robust.ts'
 import { fitStar, type StarFit } from './starFit.ts'
 
 /**
@@ -14,8 +14,11 @@ export interface StarComparison {
   readonly ratio: number
   readonly ratioError: number
   readonly stars: number
-  /** Median of reference minus science position, and 1.4826 × MAD about it, pixels. */
+  /** Beyond the noise of the fits, how far the stars' ratios lie from one another, as a share: what the PSFs do not describe. */
+  readonly relativeScatter: number
+  /** Median of reference minus science position, pixels. */
   readonly offset: readonly [number, number]
+  /** 1.4826 × MAD about it, without what the noise of the fits gives. */
   readonly scatter: readonly [number, number]
 }
 
@@ -29,37 +32,27 @@ export interface Side {
 }
 
 interface Compared {
-  readonly ratio: number
-  readonly relativeError: number
-  readonly dx: number
-  readonly dy: number
-  readonly snr: number
+  readonly science: StarFit
+  readonly reference: StarFit
 }
 
-const mostStars = 400
+const mostStars = 200
 
 /** Compares stars that are clean in both frames. Undefined when there is none. `stars` are in science pixels. */
 export function compareStars(science: Side, reference: Side, stars: readonly PsfStar[]): StarComparison | undefined {
   const compared: Compared[] = []
-  for (const star of stars.slice(0, mostStars)) {
+  for (const star of stars) {
     const one = fitClean(science, star)
-    const other = fitClean(reference, star)
-    if (one && other) compared.push(compare(one, other))
+    const other = one && fitClean(reference, star)
+    if (other) compared.push({ science: one, reference: other })
+    if (compared.length === mostStars) break
   }
   if (compared.length === 0) return undefined
-  return summarise(compared)
+  return { ...ratioOf(compared, skyAllowance(science, reference)), ...registrationLeft(compared) }
 }
 
-function compare(one: StarFit, other: StarFit): Compared {
-  const relative = Math.hypot(one.fluxErrorAdu / one.fluxAdu, other.fluxErrorAdu / other.fluxAdu)
-  return {
-    ratio: other.fluxAdu / one.fluxAdu,
-    relativeError: relative,
-    dx: other.x - one.x,
-    dy: other.y - one.y,
-    snr: 1 / relative,
-  }
-}
+/** Of the PSF at a pixel, as a share of its value there: keeps the core of a bright star from deciding alone. */
+const profileError = 0.005
 
 /** The star's PSF fit; undefined when it is masked near the core, not significant or does not look like the PSF. */
 export function fitClean({ plane, mask, psf, rmsAdu, gainElectronsPerAdu }: Side, star: PsfStar): StarFit | undefined {
@@ -72,31 +65,113 @@ export function fitClean({ plane, mask, psf, rmsAdu, gainElectronsPerAdu }: Side
   const floor = rmsAdu * rmsAdu
   const fit = fitStar(plane, psf.splineAt(star.x, star.y), star.x, star.y, {
     radiusPixels,
-    variance: (_x, _y, signal) => floor + signal / gainElectronsPerAdu + (0.02 * signal) ** 2,
+    variance: (_x, _y, signal) => floor + signal / gainElectronsPerAdu + (profileError * signal) ** 2,
   })
   return fit && fit.fluxAdu > 8 * fit.fluxErrorAdu ? fit : undefined
 }
 
-function summarise(compared: readonly Compared[]): StarComparison {
-  const logs = compared.map((c) => Math.log(c.ratio))
+/** How much light a tenth of the rms of both skies would give a star's fit: so far the skies may be taken off wrongly. */
+function skyAllowance(science: Side, reference: Side): (ratio: number) => number {
+  // 1/Σ P² is 35 px at FWHM 3.
+  const light = ({ psf, rmsAdu }: Side): number => 0.1 * rmsAdu * 4 * psf.fwhmPixels ** 2
+  return (ratio) => Math.hypot(light(reference), ratio * light(science))
+}
+
+/** No star is measured better than this share: flat field, profile. */
+const leastError = 0.003
+
+/**
+ * The line reference = ratio × science + light by weighted least squares with Huber's weights. The light is what both skies, taken
+ * off a little wrongly, add to every star alike: 1.5 ADU a pixel are half a percent of a star of 10,000 ADU. It is held near
+ * 0 by what a sky may be off, so that stars of one brightness do not trade it for the ratio.
+ */
+function ratioOf(
+  compared: readonly Compared[],
+  allowance: (ratio: number) => number,
+): Pick<StarComparison, 'ratio' | 'ratioError' | 'stars' | 'relativeScatter'> {
+  const logs = compared.map((c) => Math.log(c.reference.fluxAdu / c.science.fluxAdu))
   const centre = median(logs)
+  const errors = compared.map((c) => relativeErrorOf(c))
   const spread = Math.max(0.01, robustSigma(logs, centre))
-  const kept = compared.filter((_, i) => Math.abs(logs[i]! - centre) <= 3 * spread)
-  // A floor of 1 %: no star is better than the flat field.
-  const weights = kept.map((c) => 1 / (c.relativeError ** 2 + 1e-4))
-  const keptLogs = kept.map((c) => Math.log(c.ratio))
-  const ratio = Math.exp(weightedMedian(keptLogs, weights))
-  const error = (1.2533 * Math.max(robustSigma(keptLogs), 0.002)) / Math.sqrt(kept.length)
-  const best = [...kept].sort((a, b) => b.snr - a.snr).slice(0, Math.max(15, kept.length >> 1))
-  const [dx, dy] = [best.map((c) => c.dx), best.map((c) => c.dy)]
-  const offset = [median(dx), median(dy)] as const
-  return {
-    ratio,
-    ratioError: ratio * error,
-    stars: kept.length,
-    offset,
-    scatter: [robustSigma(dx, offset[0]), robustSigma(dy, offset[1])],
+  const kept = compared.filter((_, i) => Math.abs(logs[i]! - centre) <= 3 * Math.max(spread, errors[i]!))
+  let line = { ratio: Math.exp(centre), light: 0, error: spread * Math.exp(centre) }
+  let scatter = leastError
+  for (let round = 0; round < 5; round++) {
+    line = fitLine(kept, line, scatter, allowance(line.ratio))
+    const found = excessScatter(kept, line)
+    scatter = Math.max(leastError, found)
+    if (round === 4) {
+      return { ratio: line.ratio, ratioError: line.error, stars: kept.length, relativeScatter: found }
+    }
   }
+  throw new RangeError('unreachable')
+}
+
+interface Line {
+  readonly ratio: number
+  readonly light: number
+  readonly error: number
+}
+
+function relativeErrorOf({ science, reference }: Compared): number {
+  return Math.hypot(science.fluxErrorAdu / science.fluxAdu, reference.fluxErrorAdu / reference.fluxAdu)
+}
+
+/** One round of reweighting; the line as it was when the stars do not define another. */
+function fitLine(stars: readonly Compared[], before: Line, scatter: number, allowance: number): Line {
+  let [xx, x1, ones, xy, y1] = [0, 0, allowance ** -2, 0, 0]
+  for (const star of stars) {
+    const [x, y] = [star.science.fluxAdu, star.reference.fluxAdu]
+    const error = Math.hypot(before.ratio * x * scatter, before.ratio * x * relativeErrorOf(star))
+    const pull = Math.abs(y - before.ratio * x - before.light) / error
+    const weight = Math.min(1, 1.5 / Math.max(pull, 1e-9)) / (error * error)
+    xx += weight * x * x
+    x1 += weight * x
+    ones += weight
+    xy += weight * x * y
+    y1 += weight * y
+  }
+  const determinant = xx * ones - x1 * x1
+  const ratio = (ones * xy - x1 * y1) / determinant
+  if (!(determinant > 0 && ratio > 0)) return before
+  return { ratio, light: (xx * y1 - x1 * xy) / determinant, error: Math.sqrt(ones / determinant) }
+}
+
+/** What must be added in quadrature to the errors of the brighter half for their residuals to be 1 sigma. */
+function excessScatter(stars: readonly Compared[], { ratio, light }: Line): number {
+  if (stars.length < fewestForScatter) return 0
+  const best = stars.slice(0, Math.max(fewestForScatter, stars.length >> 1))
+  const rests = best.map((c) => (c.reference.fluxAdu - light) / (ratio * c.science.fluxAdu) - 1)
+  const errors = best.map((c) => relativeErrorOf(c))
+  const width = (added: number): number => {
+    const pulls = rests.map((rest, i) => rest / Math.hypot(errors[i]!, added))
+    return robustSigma(pulls, 0)
+  }
+  let [low, high] = [0, 0.05]
+  if (width(1e-6) <= 1) return 0
+  for (let k = 0; k < 8; k++) {
+    const middle = (low + high) / 2
+    if (width(middle) > 1) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+const fewestForScatter = 8
+
+/** Offset and scatter of the positions of the better half of the stars. */
+function registrationLeft(compared: readonly Compared[]): Pick<StarComparison, 'offset' | 'scatter'> {
+  const best = compared.slice(0, Math.max(15, compared.length >> 1))
+  const along = (axis: 0 | 1): readonly [number, number] => {
+    const moves = best.map(({ science, reference }) => (axis === 0 ? reference.x - science.x : reference.y - science.y))
+    const centre = median(moves)
+    const noise = median(
+      best.map(({ science, reference }) => Math.hypot(science.errorPixels[axis], reference.errorPixels[axis])),
+    )
+    return [centre, Math.sqrt(Math.max(0, robustSigma(moves, centre) ** 2 - noise ** 2))]
+  }
+  const [x, y] = [along(0), along(1)]
+  return { offset: [x[0], y[0]], scatter: [x[1], y[1]] }
 }
 
 /** The median offset, when it is measured well enough to be taken out. */
@@ -119,8 +194,8 @@ export function astrometricNoise(
   return [along(0), along(1)]
 }
 
-/** Of the flux ratio and of the PSFs (half a percent from one star, less with more); at most 0.7 %. */
-export function relativeError({ ratio, ratioError }: StarComparison, psfStars: number): number {
-  const stars = Math.max(1, psfStars)
-  return Math.hypot(Math.min(0.005, ratioError / ratio), 0.005 / Math.sqrt(stars))
+/** Of the flux ratio (at most 0.5 %) and of the PSFs (half a percent from one star, less with more, or as the stars show it; at most 1 %). */
+export function relativeError({ ratio, ratioError, relativeScatter }: StarComparison, psfStars: number): number {
+  const ofPsf = Math.max(Math.min(0.01, relativeScatter), 0.005 / Math.sqrt(Math.max(1, psfStars)))
+  return Math.hypot(Math.min(0.005, ratioError / ratio), ofPsf)
 }

@@ -1,5 +1,4 @@
 import type { Plane } from '../frames/plane.ts'
-import { solveLinear } from './robust.ts'
 import type { StampSpline } from './spline.ts'
 
 /** A PSF fitted to pixels: position and flux free, background fixed at zero. */
@@ -8,6 +7,8 @@ export interface StarFit {
   readonly y: number
   readonly fluxAdu: number
   readonly fluxErrorAdu: number
+  /** Standard deviations of the position that the noise alone gives, pixels. */
+  readonly errorPixels: readonly [number, number]
   /** Per degree of freedom, within the fit radius. */
   readonly chi2: number
   readonly pixels: number
@@ -38,27 +39,25 @@ export function fitStar(
   const most = options.maximumMovePixels ?? 1.5
   let [dx, dy, flux] = [x - centreX, y - centreY, 0]
   for (let step = 0; step < 12; step++) {
-    const sums = normalEquations(plane, psf, centreX, centreY, dx, dy, flux, options)
-    if (!sums) return undefined
+    if (!normalEquations(plane, psf, centreX, centreY, dx, dy, flux, options)) return undefined
     if (options.fixed) {
-      flux = sums.right[0]! / sums.matrix[0]!
+      flux = sums.data / sums.value
       if (step < 2) continue
-      return finish(sums, centreX + dx, centreY + dy, flux)
+      return finish(centreX + dx, centreY + dy, flux)
     }
     if (step === 0) {
-      flux = sums.right[0]! / sums.matrix[0]!
+      flux = sums.data / sums.value
       continue
     }
-    const change = solveLinear(sums.matrix.slice(), sums.right.slice())
-    if (!change || !(Math.abs(change[0]!) > 0)) return undefined
+    if (!solve() || !(Math.abs(change.flux) > 0)) return undefined
     // The unknowns are flux, flux·dx and flux·dy.
-    const safe = Math.abs(flux) > 0 ? flux : change[0]!
-    const [moveX, moveY] = [limit(change[1]! / safe, 0.5), limit(change[2]! / safe, 0.5)]
-    flux = change[0]!
+    const safe = Math.abs(flux) > 0 ? flux : change.flux
+    const [moveX, moveY] = [limit(change.x / safe, 0.5), limit(change.y / safe, 0.5)]
+    flux = change.flux
     dx += moveX
     dy += moveY
     if (Math.hypot(centreX + dx - x, centreY + dy - y) > most) return undefined
-    if (Math.abs(moveX) + Math.abs(moveY) < 1e-3) return finish(sums, centreX + dx, centreY + dy, flux)
+    if (Math.abs(moveX) + Math.abs(moveY) < 1e-3) return finish(centreX + dx, centreY + dy, flux)
   }
   return undefined
 }
@@ -67,13 +66,24 @@ function limit(value: number, most: number): number {
   return Math.max(-most, Math.min(most, value))
 }
 
-interface Sums {
-  readonly matrix: Float64Array
-  readonly right: Float64Array
-  readonly square: number
-  readonly pixels: number
+/** The normal equations of the fit in progress: hundreds of stars are fitted one after another, none leaves garbage. */
+const sums = {
+  value: 0,
+  valueX: 0,
+  valueY: 0,
+  x: 0,
+  xy: 0,
+  y: 0,
+  data: 0,
+  dataX: 0,
+  dataY: 0,
+  square: 0,
+  pixels: 0,
 }
 
+const change = { flux: 0, x: 0, y: 0 }
+
+/** False with fewer than eight pixels or no light in the model. */
 function normalEquations(
   plane: Plane,
   psf: StampSpline,
@@ -83,47 +93,77 @@ function normalEquations(
   dy: number,
   flux: number,
   { radiusPixels, variance }: StarFitOptions,
-): Sums | undefined {
-  const half = (psf.size - 1) / 2
-  const reach = Math.min(half, Math.ceil(radiusPixels))
-  const model = psf.shifted(dx, dy, reach)
-  const matrix = new Float64Array(9)
-  const right = new Float64Array(3)
-  let square = 0
-  let pixels = 0
+): boolean {
+  const reach = Math.min((psf.size - 1) / 2, Math.ceil(radiusPixels))
+  const side = 2 * reach + 1
+  const model = psf.window(dx, dy, reach)
+  const [values, byX, byY] = [model.value, model.byX, model.byY]
+  const { data, width, height } = plane
+  let [value2, valueX, valueY, x2, xy, y2] = [0, 0, 0, 0, 0, 0]
+  let [dataV, dataX, dataY, square, pixels] = [0, 0, 0, 0, 0]
   for (let j = -reach; j <= reach; j++) {
     const py = centreY + j
-    if (py < 0 || py >= plane.height) continue
+    if (py < 0 || py >= height) continue
     for (let i = -reach; i <= reach; i++) {
       const px = centreX + i
-      if (px < 0 || px >= plane.width || i * i + j * j > radiusPixels * radiusPixels) continue
-      const at = (j + half) * psf.size + i + half
-      const value = model.value[at]!
+      if (px < 0 || px >= width || i * i + j * j > radiusPixels * radiusPixels) continue
+      const at = (j + reach) * side + i + reach
+      const value = values[at]!
       const noise = variance(px, py, Math.max(0, flux * value))
-      const data = plane.data[py * plane.width + px]!
-      if (!(noise > 0) || !Number.isFinite(data)) continue
+      const seen = data[py * width + px]!
+      if (!(noise > 0) || !Number.isFinite(seen)) continue
       const w = 1 / noise
-      const [gx, gy] = [model.byX[at]!, model.byY[at]!]
-      matrix[0]! += w * value * value
-      matrix[1]! += w * value * gx
-      matrix[2]! += w * value * gy
-      matrix[4]! += w * gx * gx
-      matrix[5]! += w * gx * gy
-      matrix[8]! += w * gy * gy
-      right[0]! += w * value * data
-      right[1]! += w * gx * data
-      right[2]! += w * gy * data
-      square += w * (data - flux * value) ** 2
+      const gx = byX[at]!
+      const gy = byY[at]!
+      value2 += w * value * value
+      valueX += w * value * gx
+      valueY += w * value * gy
+      x2 += w * gx * gx
+      xy += w * gx * gy
+      y2 += w * gy * gy
+      dataV += w * value * seen
+      dataX += w * gx * seen
+      dataY += w * gy * seen
+      square += w * (seen - flux * value) ** 2
       pixels++
     }
   }
-  matrix[3] = matrix[1]!
-  matrix[6] = matrix[2]!
-  matrix[7] = matrix[5]!
-  return pixels >= 8 && matrix[0]! > 0 ? { matrix, right, square, pixels } : undefined
+  sums.value = value2
+  sums.valueX = valueX
+  sums.valueY = valueY
+  sums.x = x2
+  sums.xy = xy
+  sums.y = y2
+  sums.data = dataV
+  sums.dataX = dataX
+  sums.dataY = dataY
+  sums.square = square
+  sums.pixels = pixels
+  return pixels >= 8 && value2 > 0
 }
 
-function finish(sums: Sums, x: number, y: number, fluxAdu: number): StarFit {
-  const chi2 = sums.square / Math.max(1, sums.pixels - 3)
-  return { x, y, fluxAdu, fluxErrorAdu: 1 / Math.sqrt(sums.matrix[0]!), chi2, pixels: sums.pixels }
+/** The three unknowns by cofactors of the symmetric matrix; false when it is singular. */
+function solve(): boolean {
+  const { value: a, valueX: b, valueY: c, x: d, xy: e, y: f, data, dataX, dataY } = sums
+  const [aa, ab, ac] = [d * f - e * e, c * e - b * f, b * e - c * d]
+  const determinant = a * aa + b * ab + c * ac
+  if (!(determinant > 1e-12 * a * d * f)) return false
+  change.flux = (aa * data + ab * dataX + ac * dataY) / determinant
+  change.x = (ab * data + (a * f - c * c) * dataX + (b * c - a * e) * dataY) / determinant
+  change.y = (ac * data + (b * c - a * e) * dataX + (a * d - b * b) * dataY) / determinant
+  return true
+}
+
+function finish(x: number, y: number, fluxAdu: number): StarFit {
+  const { value, x: byX, y: byY, square, pixels } = sums
+  const perFlux = 1 / Math.max(1e-300, Math.abs(fluxAdu))
+  return {
+    x,
+    y,
+    fluxAdu,
+    fluxErrorAdu: 1 / Math.sqrt(value),
+    errorPixels: [perFlux / Math.sqrt(byX), perFlux / Math.sqrt(byY)],
+    chi2: square / Math.max(1, pixels - 3),
+    pixels,
+  }
 }

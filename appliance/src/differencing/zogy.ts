@@ -3,15 +3,19 @@ import { goodSize } from '../frames/fft.ts'
 import type { Plane } from '../frames/plane.ts'
 import type { Part, ZogyInput, ZogyTile } from './zogyInput.ts'
 import { layTiles } from './zogyLayout.ts'
+import { noiseOfTiles, scaledMesh } from './zogyNoise.ts'
 
 export interface ZogyResult {
   /** D / F_D, ADU of the science frame: a new source of flux f is f · P_D. */
   readonly difference: Plane
   readonly scorr: Plane
   readonly tiles: readonly ZogyTile[]
+  /** The rms of both skies was multiplied by this: a few tiles showed it to be off. */
+  readonly skyScale: number
 }
 
-const defaultTilePixels = 344
+/** The PSF of a tile's middle serves for all of it: with 344 px, bright stars near the edges of tiles are 2 sigma wide. */
+const defaultTilePixels = 256
 
 /** Tiles in reading order; their inner parts cover the frame once. */
 export function planTiles({ width, height }: { width: number; height: number }, most = defaultTilePixels): Part[] {
@@ -42,10 +46,57 @@ export function subtract(compute: Compute, input: ZogyInput): ZogyResult {
   const scorr = compute.view(Float32Array, compute.allocate(width * height * 4), width, height)
   using _scratch = compute.scope()
   const parts = planTiles(input.science, input.tilePixels)
-  const largest = Math.max(...parts.map((part) => Math.max(part.width, part.height)))
-  const job = layTiles(compute, input, { difference, scorr }, parts, (border) => goodSize(largest + 2 * border))
+  const out = { difference, scorr }
+  const skyScale = input.skyKnown ? 1 : measuredScale(runTiles(compute, input, out, parts, spread(parts, sampledTiles)))
+  return { ...out, tiles: runTiles(compute, withSky(compute, input, skyScale), out, parts, parts), skyScale }
+}
+
+/** So many tiles are worked twice, to learn whether the noise is as stated. */
+const sampledTiles = 6
+/** Noise of S_corr is believed to be 1 when it is so near, or when the tiles have too few pixels to tell. */
+const trustedNoise = 0.02
+
+function measuredScale(tiles: readonly ZogyTile[]): number {
+  const pixels = tiles.reduce((sum, { width, height }) => sum + width * height, 0)
+  // A MAD of n values is known to 1.17/√n; S_corr is smooth over some 35 pixels.
+  const error = 1.17 / Math.sqrt(pixels / 35)
+  const noise = noiseOfTiles(tiles)
+  return Math.abs(noise - 1) > Math.max(trustedNoise, 2 * error) ? noise : 1
+}
+
+/** At most `count` of a list, at even steps. */
+function spread<T>(list: readonly T[], count: number): readonly T[] {
+  const step = Math.max(1, list.length / count)
+  return Array.from({ length: Math.min(count, list.length) }, (_, k) => list[Math.floor((k + 0.5) * step)]!)
+}
+
+/**
+ * Where stars crowd, a sky's rms holds the light of those too faint to see, which both frames share. Dividing S_corr by what
+ * comes out would shrink the noise of the sources too, which is known: each bright star would be a candidate.
+ */
+function withSky(compute: Compute, input: ZogyInput, scale: number): ZogyInput {
+  if (scale === 1) return input
+  const { scienceRms, referenceRms } = input
+  return {
+    ...input,
+    scienceRms: scaledMesh(compute, scienceRms, scale),
+    referenceRms: scaledMesh(compute, referenceRms, scale),
+  }
+}
+
+/** Works some of the frame's tiles. */
+function runTiles(
+  compute: Compute,
+  input: ZogyInput,
+  out: Pick<ZogyResult, 'difference' | 'scorr'>,
+  all: readonly Part[],
+  parts: readonly Part[],
+): readonly ZogyTile[] {
+  using _scratch = compute.scope()
+  const largest = Math.max(...all.map((part) => Math.max(part.width, part.height)))
+  const job = layTiles(compute, input, out, parts, (border) => goodSize(largest + 2 * border))
   compute.rows('zogyTiles', parts.length, [job.pointer])
-  return { difference, scorr, tiles: parts.map((part, index) => ({ ...part, ...job.tile(index) })) }
+  return parts.map((part, index) => ({ ...part, ...job.tile(index) }))
 }
 
 /**

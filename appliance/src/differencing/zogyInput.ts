@@ -25,7 +25,9 @@ export interface ZogyInput {
   readonly astrometricNoise: readonly [number, number]
   /** Error of the flux ratio and of the PSFs, as a share of what the reference shows; 0. */
   readonly relativeError?: number
-  /** Largest inner side of a tile; 344. */
+  /** The rms of both skies is exact; else it is measured in a few tiles. */
+  readonly skyKnown?: boolean
+  /** Largest inner side of a tile; 256. */
   readonly tilePixels?: number
 }
 

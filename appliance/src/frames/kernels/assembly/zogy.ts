@@ -322,11 +322,15 @@ function compactRows(job: usize, plane: usize, n: i32, rows: i32, width: i32, ou
 function forwardRows(job: usize, tile: usize): void {
   const spectra = area(job, areaSpectra)
   const bytes = <usize>blocksOf(int(job, jobSize)) * strideOf(int(job, jobSize))
-  forwardPlane(job, tile, ptr(job, jobScience), float(job, jobPerSignalN), spectra, spectra + 2 * bytes)
-  forwardPlane(job, tile, ptr(job, jobReference), float(job, jobPerSignalR), spectra + bytes, spectra + 3 * bytes)
+  forwardPlane(job, tile, 0, spectra, spectra + 2 * bytes)
+  forwardPlane(job, tile, 1, spectra + bytes, spectra + 3 * bytes)
 }
 
-function forwardPlane(job: usize, tile: usize, plane: usize, perSignal: f32, image: usize, variance: usize): void {
+/** `frame` is 0 for N and 1 for R: words of the job and of the tile lie side by side. */
+function forwardPlane(job: usize, tile: usize, frame: i32, image: usize, variance: usize): void {
+  const plane = ptr(job, jobScience + frame)
+  const perSignal = float(job, jobPerSignalN + frame)
+  const clear = <f32>3 * sqrt<f32>(float(tile, tileVarianceN + frame))
   const size = int(job, jobSize)
   const plan = ptr(job, jobPlan)
   const work = area(job, areaWork)
@@ -340,7 +344,7 @@ function forwardPlane(job: usize, tile: usize, plane: usize, perSignal: f32, ima
     const out = <usize>y << 5
     loadRows(plane, int(job, jobWidth), int(job, jobHeight), left, top + y - 2, 12, size + 8, lines)
     rowsToSpectrum(lines + 2 * line + 16, line, image + out, strideOf(size), size, plan, work)
-    smoothedVariance(lines, size + 8, smooth, perSignal)
+    smoothedVariance(lines, size + 8, smooth, perSignal, clear)
     rowsToSpectrum(smooth + 16, line, variance + out, strideOf(size), size, plan, work)
   }
 }
