@@ -8,6 +8,7 @@ import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { type Aligned, alignReference, hintFromWcs } from './align.ts'
 import { type Candidate, type CandidateList, findCandidates } from './candidates.ts'
 import { type DifferenceSummary, type Scale, summarise, warningsOf } from './differenceSummary.ts'
+import { type Subtraction, subtractWithChoice } from './engine.ts'
 import {
   astrometricNoise,
   centredShift,
@@ -26,7 +27,7 @@ import { replaceSaturated, saturatedBlobs } from './repair.ts'
 import { median } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { stellarFwhm } from './starWidth.ts'
-import { subtract, type ZogyResult } from './zogy.ts'
+import type { ZogyResult } from './zogy.ts'
 
 /**
  * Differencing, from two frames of one field to what changed between them: prepare both (prepare.ts), register
@@ -145,13 +146,14 @@ class Work {
     const comparison = this.#timed('fluxRatio', () => this.#compare(sides, aligned.stars))
     const mask = uniteMasks(compute, science.mask, aligned.mask)
     const asTaken = this.#timed('repair', () => this.#repair(science, aligned, sides, mask, comparison))
-    const zogy = this.#timed('zogy', () => this.#subtract(science, aligned, sides, comparison))
+    const subtraction = this.#timed('zogy', () => this.#subtract(science, aligned, sides, mask, comparison))
+    const zogy = subtraction.result
     asTaken()
     this.#timed('zogy', () => takeOffMedians(compute, zogy))
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
     const list = this.#timed('candidates', () => this.#candidates(zogy, science, aligned, sides, comparison, threshold))
     const stars = { science: science.stars.length, reference: reference.stars.length }
-    const facts = { registration, comparison, ...sides, scale, list, stars, coverage, threshold }
+    const facts = { registration, comparison, subtraction, ...sides, scale, list, stars, coverage, threshold }
     const total = Object.values(this.#timings).reduce((sum, ms) => sum + ms, 0)
     const warnings = [...this.#warnings, ...warningsOf(facts)]
     return {
@@ -257,10 +259,16 @@ class Work {
     }
   }
 
-  #subtract(science: Prepared, aligned: Aligned, sides: Sides, comparison: StarComparison): ZogyResult {
+  #subtract(
+    science: Prepared,
+    aligned: Aligned,
+    sides: Sides,
+    mask: MaskPlane,
+    comparison: StarComparison,
+  ): Subtraction {
     const shift = centredShift(comparison)
     const psfSize = sides.science.psf.size
-    return subtract(this.#compute, {
+    return subtractWithChoice(this.#compute, {
       science: science.plane,
       reference: aligned.plane,
       scienceRms: science.rms,
@@ -276,6 +284,11 @@ class Work {
       fluxRatio: comparison.ratio,
       astrometricNoise: astrometricNoise(comparison, shift),
       relativeError: relativeError(comparison, Math.min(sides.science.psf.stars, sides.reference.psf.stars)),
+      mask,
+      stars: sides.stars,
+      scienceFwhmPixels: sides.science.psf.fwhmPixels,
+      referenceFwhmPixels: sides.reference.psf.fwhmPixels,
+      psfStars: [sides.science.psf.stars, sides.reference.psf.stars],
     })
   }
 

@@ -1,4 +1,5 @@
 import type { CandidateList } from './candidates.ts'
+import type { Engine, Subtraction } from './engine.ts'
 import type { Side, StarComparison } from './fluxRatio.ts'
 import type { GainEstimate } from './gain.ts'
 import type { PsfModel } from './psf.ts'
@@ -6,7 +7,9 @@ import type { Registration } from './register.ts'
 
 /** How a difference came about, in plain numbers. */
 export interface DifferenceSummary {
-  readonly engine: 'zogy'
+  readonly engine: Engine
+  /** Why this one. */
+  readonly engineReason: string
   readonly matched: number
   readonly rmsPixels: number
   readonly method: Registration['method']
@@ -55,6 +58,7 @@ export interface Scale {
 export interface DifferenceFacts {
   readonly registration: Registration
   readonly comparison: StarComparison
+  readonly subtraction: Pick<Subtraction, 'engine' | 'reason'>
   readonly science: Pick<Side, 'psf'>
   readonly reference: Pick<Side, 'psf'>
   readonly gainScience: GainEstimate
@@ -75,7 +79,8 @@ export function summarise(
   const { candidates, regions } = list
   const positive = candidates.filter((candidate) => candidate.scorr > 0).length
   return {
-    engine: 'zogy',
+    engine: facts.subtraction.engine,
+    engineReason: facts.subtraction.reason,
     matched: registration.matched,
     rmsPixels: registration.rmsPixels,
     method: registration.method,
@@ -113,7 +118,7 @@ function describePsf(psf: PsfModel): string {
 
 /** What a person should know before trusting the candidates. */
 export function warningsOf(facts: DifferenceFacts): string[] {
-  const { registration, comparison, science, reference, scale, stars } = facts
+  const { registration, comparison, subtraction, science, reference, scale, stars } = facts
   const fallback = (psf: PsfModel, name: string): readonly [boolean, string] => [
     psf.kind === 'moffat',
     `only ${psf.stars} stars for the PSF of the ${name} frame: a Moffat profile is used`,
@@ -124,6 +129,7 @@ export function warningsOf(facts: DifferenceFacts): string[] {
   ]
   const few = registration.matched > 0 && registration.matched < 6
   const rules: readonly (readonly [boolean, string])[] = [
+    [subtraction.engine === 'kernel', `subtracted with a matching kernel: ${subtraction.reason}`],
     [registration.matched === 0, 'no star confirms the alignment by the headers'],
     [few, `aligned with ${registration.matched} stars only`],
     fallback(science.psf, 'science'),
