@@ -95,6 +95,23 @@ export const eventBodies = {
     referenceId: Type.String(),
     candidates: Type.Integer(),
     engine: Type.String(),
+    /** How good the subtraction was: measured values as colours for a panel. */
+    gates: Type.Optional(
+      Type.Array(
+        Type.Object({
+          name: Type.String(),
+          value: Type.Number(),
+          expected: Type.Number(),
+          sigma: Type.Number(),
+          colour: Type.Union([
+            Type.Literal('green'),
+            Type.Literal('yellow'),
+            Type.Literal('orange'),
+            Type.Literal('red'),
+          ]),
+        }),
+      ),
+    ),
   }),
   'detections.scored': Type.Object({
     frameId: Type.String(),

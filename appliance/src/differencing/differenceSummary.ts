@@ -1,3 +1,4 @@
+import { type Gate, gateColours } from '../preprocessing/gates.ts'
 import type { CandidateList } from './candidates.ts'
 import type { Engine, Subtraction } from './engine.ts'
 import type { Side, StarComparison } from './fluxRatio.ts'
@@ -45,6 +46,8 @@ export interface DifferenceSummary {
   readonly threshold: number
   readonly timingsMs: Readonly<Record<string, number>>
   readonly warnings: readonly string[]
+  /** How good this subtraction was, as colours for a panel. */
+  readonly gates: readonly Gate[]
 }
 
 /** Of S_corr. */
@@ -109,7 +112,23 @@ export function summarise(
     threshold: facts.threshold,
     timingsMs,
     warnings,
+    gates: gatesOf(facts, positive),
   }
+}
+
+function gatesOf({ comparison, scale, science, stars }: DifferenceFacts, positive: number): Gate[] {
+  const { e1, e2 } = science.psf.shape
+  const ellipticity = Math.min(0.99, Math.hypot(e1, e2))
+  return gateColours({
+    dxPixels: -comparison.offset[0],
+    dyPixels: -comparison.offset[1],
+    dxScatterPixels: comparison.scatter[0],
+    dyScatterPixels: comparison.scatter[1],
+    scorrMedian: scale.median,
+    scorrStd: scale.mad,
+    transientsPerObject: positive / Math.max(1, stars.science),
+    elongation: (1 + ellipticity) / (1 - ellipticity),
+  })
 }
 
 function describePsf(psf: PsfModel): string {

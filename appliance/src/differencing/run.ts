@@ -79,6 +79,7 @@ async function difference(
       referenceId,
       candidates: found.candidates,
       engine: found.engine,
+      gates: [...found.gates],
     })
     tx.job('detection', frame.frameId)
     if (isAll) tx.finishJob(job.jobId)

@@ -3,6 +3,7 @@ import type { Compute } from '../frames/compute.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { encodeGreyPng } from '../frames/png.ts'
 import { pixelToSky } from '../frames/wcs.ts'
+import type { Gate } from '../preprocessing/gates.ts'
 import { measuredExtensions } from '../preprocessing/measuredFrame.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
@@ -37,7 +38,7 @@ const kneeSigma = 6
 export async function differenceFiles(
   compute: Compute,
   input: DifferenceInput,
-): Promise<{ readonly candidates: number; readonly engine: string }> {
+): Promise<{ readonly candidates: number; readonly engine: string; readonly gates: readonly Gate[] }> {
   const science = readPrepared(compute, input.sciencePath, 'science')
   const difference = differencePrepared(compute, science, readPrepared(compute, input.referencePath, 'reference'))
   const { wcs } = science
@@ -48,7 +49,12 @@ export async function differenceFiles(
   for (const [index, candidate] of positive.entries())
     await writeStamps(join(input.folder, `${input.stampsPrefix}-${index}`), difference, candidate)
   await writeDurably(join(input.folder, input.candidatesPath), Buffer.from(canonicalJson(stored)))
-  return { candidates: difference.candidates.length, engine: difference.summary.engine }
+  const { engine, gates } = difference.summary
+  return {
+    candidates: difference.candidates.length,
+    engine,
+    gates: gates.filter(({ value }) => Number.isFinite(value)),
+  }
 }
 
 /** Three pictures with one stretch for science and reference, so that the eye may compare them. */
