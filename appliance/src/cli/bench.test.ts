@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { BenchRow } from '../contract/bench.ts'
-import { formatDocument, formatNumber, formatTable, run } from './bench.ts'
+import { formatDocument, formatTable, roomsToMeasure, run } from './bench.ts'
+import { formatNumber } from './formatNumber.ts'
+import { formatQuality } from './qualityDocument.ts'
 
 const row: BenchRow = {
   room: 'frames',

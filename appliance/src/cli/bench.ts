@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
-import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { BenchRow } from '../contract/bench.ts'
+import { formatNumber } from './formatNumber.ts'
+import { formatQuality, isQuality } from './qualityDocument.ts'
 import type { StageBench } from './stageBench.ts'
 
 /** What a room's `benchmark.ts` offers under the name given in `benchmarks`. */
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, { readonly file: URL; readonly name: s
   store: { file: new URL('store/benchmark.ts', appliance), name: 'benchStore' },
   preprocessing: { file: new URL('preprocessing/benchmark.ts', appliance), name: 'benchPreprocessing' },
   differencing: { file: new URL('differencing/benchmark.ts', appliance), name: 'benchDifferencing' },
+  chain: { file: new URL('cli/chainBench.ts', appliance), name: 'benchChain' },
   server: { file: new URL('server/benchmark.ts', appliance), name: 'benchServer' },
 }
 
@@ -34,6 +36,10 @@ const stages: readonly StageBench[] = [
   'forwarding',
 ]
 const rooms: readonly string[] = [...new Set([...Object.keys(benchmarks), ...stages])]
+/** Several rooms under one name. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  pixels: ['frames', 'preprocessing', 'differencing', 'chain'],
+}
 const roomMs = 1_800_000
 const outputBytes = 1 << 24
 
@@ -43,9 +49,12 @@ Measures each room, or only those named, and a named peer beside it in the same 
 
   --quality      also measure how good the results are, not only how fast
   --json         print one JSON array of {room, figure, value, unit, threads, frame, peer, peerValue, ratio, n}
-  --write-docs   write docs/benchmarks.md
+  --write-docs   write docs/benchmarks.md and, with --quality, docs/quality.md
 
-Rooms: ${rooms.join(', ')}`
+Rooms: ${rooms.join(', ')}
+Groups: ${Object.entries(groups)
+  .map(([name, members]) => `${name} = ${members.join(' ')}`)
+  .join('; ')}`
 
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -67,10 +76,11 @@ export async function run(argv: string[]): Promise<number> {
   return 0
 }
 
-function roomsToMeasure(asked: readonly string[]): readonly string[] {
+export function roomsToMeasure(names: readonly string[]): readonly string[] {
+  const asked = [...new Set(names.flatMap((name) => (Object.hasOwn(groups, name) ? groups[name]! : [name])))]
   for (const room of asked) {
     if (!rooms.includes(room)) {
-      throw new NightjarError('cli/usage', `there is no benchmark of "${room}"; there are: ${rooms.join(', ')}`)
+      throw new NightjarError('cli/usage', `there is no benchmark of "${room}"; there are: ${[...rooms, ...Object.keys(groups)].join(', ')}`)
     }
   }
   return asked.length > 0 ? asked : rooms
@@ -99,13 +109,6 @@ async function load(room: string): Promise<Benchmark> {
 const headings = ['room', 'figure', 'frame', 'threads', 'value', 'unit', 'peer', 'peer value', 'ratio', 'n'] as const
 const numeric = new Set<string>(['threads', 'value', 'peer value', 'ratio', 'n'])
 
-/** Three significant digits, never in powers of ten. */
-export function formatNumber(value: number | null): string {
-  if (value === null) return ''
-  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
-  return value.toFixed(Math.min(digits, 6))
-}
-
 function cellsOf(row: BenchRow): string[] {
   const measured = [String(row.threads), formatNumber(row.value), row.unit]
   const peer = [row.peer ?? '', formatNumber(row.peerValue), formatNumber(row.ratio)]
@@ -133,15 +136,18 @@ Made by \`scripts/bench --write-docs\` on ${machine}.
 Each value is the median of n runs; a peer ran in the same call on the same machine, and ratio is value / peer value: of times and
 sizes less is better, of rates (1/s, MB/s) more. A peer that was not installed is named with the command that installs it.
 "Whole stage" is what the daemon does, from a stage's job to the commit of its event on the disk, for one frame of the simulated
-sky; its peak RSS is that of a process that does nothing else.
+sky; its peak RSS is that of a process that does nothing else. How good differences are is in [quality.md](quality.md).
 
 ${line(headings)}${line(rule)}${rows.map((row) => line(cellsOf(row))).join('')}`
 }
 
 async function writeDocument(rows: readonly BenchRow[]): Promise<void> {
-  const file = fileURLToPath(new URL('../../../docs/benchmarks.md', import.meta.url))
-  await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, formatDocument(rows, describeMachine()))
+  const documents = fileURLToPath(new URL('../../../docs/', import.meta.url))
+  await mkdir(documents, { recursive: true })
+  const quality = rows.filter(isQuality)
+  const others = rows.filter((row) => !isQuality(row))
+  if (others.length > 0) await writeFile(`${documents}benchmarks.md`, formatDocument(others, describeMachine()))
+  if (quality.length > 0) await writeFile(`${documents}quality.md`, formatQuality(quality))
 }
 
 function describeMachine(): string {

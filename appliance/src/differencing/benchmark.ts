@@ -13,6 +13,7 @@ import { readFrame } from '../frames/fits/read.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { createMesh } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
+import { benchDifferencingQuality } from './benchQuality.ts'
 import { benchWarp } from './benchWarp.ts'
 import { differenceFrames } from './difference.ts'
 import type { DifferenceSummary } from './differenceSummary.ts'
@@ -194,8 +195,8 @@ function measureWhole(science: string, reference: string, threads: number, count
   }
 }
 
-/** Figures of this room on 2048² and 4096² frames, on one thread and on all, and its peers in the same call. */
-export async function benchDifferencing(): Promise<BenchRow[]> {
+/** Figures of this room on 2048² and 4096² frames, on one thread and on all, and its peers in the same call; quality if asked. */
+export async function benchDifferencing(options: { readonly quality: boolean }): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-differencing-'))
   try {
     const peers = await peerTimes()
@@ -215,6 +216,7 @@ export async function benchDifferencing(): Promise<BenchRow[]> {
         }
       }
     }
+    if (options.quality) out.push(...(await benchDifferencingQuality()))
     return out
   } finally {
     rmSync(folder, { recursive: true })

@@ -13,7 +13,7 @@ import { FitsHeader } from '../frames/fits/header.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
-import { benchCosmicRays } from './benchCosmicRays.ts'
+import { benchCosmicRayQuality, benchCosmicRays } from './benchCosmicRays.ts'
 import { benchPhotometry } from './benchPhotometry.ts'
 import { benchSolve } from './benchSolve.ts'
 import { calibrate } from './calibrate.ts'
@@ -212,6 +212,7 @@ export async function benchPreprocessing(options: { readonly quality: boolean })
         rows.push(...measureSide(side, pixels, threads, times))
     }
     rows.push(...(await benchCosmicRays({ clock: systemClock })))
+    if (options.quality) rows.push(...(await benchCosmicRayQuality()))
     rows.push(memoryRow(times['peak RSS']), ...(await benchSolve({ ...options, clock: systemClock })))
     rows.push(...(await benchPhotometry({ clock: systemClock })))
     return rows

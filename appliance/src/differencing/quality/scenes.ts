@@ -15,20 +15,25 @@ export const qualityScenes: readonly QualityScene[] = [
   {
     name: 'B',
     title: 'reference with worse seeing, 3.4 px to 2.6',
-    seeds: ['B1'],
+    seeds: ['B1', 'B2', 'B3', 'B4'],
     options: { ...field, fwhmSciencePixels: 2.6, fwhmReferencePixels: 3.4 },
   },
   {
     name: 'C',
     title: 'registration residual 0.15 px, seeing 4.0 and 3.2 px',
-    seeds: ['C1'],
+    seeds: ['C1', 'C2', 'C3', 'C4'],
     options: { ...field, fwhmSciencePixels: 4, fwhmReferencePixels: 3.2, distortionPixels: 0.15 },
   },
-  { name: 'D', title: 'crowded, 12,000 stars/Mpix', seeds: ['D1'], options: { ...field, starsPerMpix: 12_000 } },
+  {
+    name: 'D',
+    title: 'crowded, 12,000 stars/Mpix',
+    seeds: ['D1', 'D2', 'D3', 'D4'],
+    options: { ...field, starsPerMpix: 12_000 },
+  },
   {
     name: 'E',
     title: 'one exposure as reference, seeing 3.0 and 2.8 px',
-    seeds: ['E1'],
+    seeds: ['E1', 'E2', 'E3', 'E4'],
     options: { ...field, referenceExposures: 1, fwhmReferencePixels: 2.8 },
   },
   {
