@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { BenchRow } from '../contract/bench.ts'
 import { formatDocument, formatTable, roomsToMeasure, run } from './bench.ts'
 import { formatNumber } from './formatNumber.ts'
-import { formatQuality } from './qualityDocument.ts'
+import { formatQuality, isQuality } from './qualityDocument.ts'
 
 const row: BenchRow = {
   room: 'frames',
@@ -47,5 +47,25 @@ describe('the bench table', () => {
 
   it('refuses a room that is not there by naming those that are', async () => {
     await expect(run(['cellar'])).rejects.toThrow(/"cellar"; there are: indi, frames/)
+  })
+
+  it('knows the rooms of pixels by one name, each once', () => {
+    expect(roomsToMeasure(['pixels', 'frames'])).toEqual(['frames', 'preprocessing', 'differencing', 'chain'])
+  })
+
+  it('has the quality of differences in a document of its own, a column for each sky', () => {
+    const one = { ...alone, room: 'differencing', figure: 'MAD of S_corr', value: 1.014, unit: 'S_corr', n: 1 }
+    const rows = [
+      { ...one, frame: 'scene A', n: 4 },
+      { ...one, frame: 'scene D', value: 0.99 },
+      { ...one, frame: 'pair NIRCam', value: 2.87 },
+    ]
+    expect([row, ...rows].map(isQuality)).toEqual([false, true, true, true])
+    const text = formatQuality(rows)
+    expect(text).toContain('- **A**: sharper, deeper reference; 4 frames.\n')
+    expect(text).toContain(
+      '| figure | unit | A | D |\n| --- | --- | ---: | ---: |\n| MAD of S_corr | S_corr | 1.01 | 0.990 |\n',
+    )
+    expect(text).toContain('| figure | unit | NIRCam |\n| --- | --- | ---: |\n| MAD of S_corr | S_corr | 2.87 |\n')
   })
 })

@@ -80,7 +80,10 @@ export function roomsToMeasure(names: readonly string[]): readonly string[] {
   const asked = [...new Set(names.flatMap((name) => (Object.hasOwn(groups, name) ? groups[name]! : [name])))]
   for (const room of asked) {
     if (!rooms.includes(room)) {
-      throw new NightjarError('cli/usage', `there is no benchmark of "${room}"; there are: ${[...rooms, ...Object.keys(groups)].join(', ')}`)
+      throw new NightjarError(
+        'cli/usage',
+        `there is no benchmark of "${room}"; there are: ${[...rooms, ...Object.keys(groups)].join(', ')}`,
+      )
     }
   }
   return asked.length > 0 ? asked : rooms

@@ -7,7 +7,7 @@ import { type Compute, createCompute } from '../frames/compute.ts'
 import { readFrame } from '../frames/fits/read.ts'
 import { realDataFolder } from '../frames/reference.ts'
 import { differenceFrames } from './difference.ts'
-import { measureHatSeries } from './quality/hatSeries.ts'
+import { measureHatSeries, type SeriesResult } from './quality/hatSeries.ts'
 import { measureRealPairs, type RealPairResult } from './quality/realPairs.ts'
 import { type QualityScene, qualityScenes } from './quality/scenes.ts'
 import {
@@ -129,6 +129,11 @@ function pairRows(result: RealPairResult): BenchRow[] {
   ]
 }
 
+function seriesRows(result: SeriesResult): BenchRow[] {
+  const facts = { frame: `pair ${result.name}`, n: 1 }
+  return [...pairRows(result), row(facts, 'completeness at S/N 8, threshold 5', '%', 100 * result.complete8Above5)]
+}
+
 function realRows(compute: Compute): BenchRow[] {
   const data = realDataFolder()
   if (!data) return []
@@ -136,7 +141,7 @@ function realRows(compute: Compute): BenchRow[] {
   return [
     ...(existsSync(decam) ? decamRows(compute, decam) : []),
     ...measureRealPairs(compute, `${data}pairs`).flatMap(pairRows),
-    ...measureHatSeries(compute, `${data}series/hatp32`).flatMap(pairRows),
+    ...measureHatSeries(compute, `${data}series/hatp32`).flatMap(seriesRows),
   ]
 }
 

@@ -25,7 +25,7 @@ import { createMesh, paintMesh, paintSpline, subtractSpline } from '../../src/fr
 import type { Plane } from '../../src/frames/plane.ts'
 import { clearMissing, loudPixels, planeFacts, uniteMasks } from '../../src/frames/planes.ts'
 import { stretchPreview } from '../../src/frames/preview.ts'
-import { compressedCorpus } from '../../src/frames/reference.ts'
+import { compressedCorpus, denseCorpus } from '../../src/frames/reference.ts'
 import { medianAndMad, moments, quantiles, sigmaClipped } from '../../src/frames/statistics.ts'
 import { measureBackground, measureWhiteNoise } from '../../src/preprocessing/background.ts'
 import { calibrate } from '../../src/preprocessing/calibrate.ts'
@@ -282,7 +282,8 @@ function packed(compute: Compute): unknown {
 }
 
 function unpacked(compute: Compute): unknown {
-  return compressedCorpus().files.map(({ base64 }) => {
+  const files = [...compressedCorpus().files, ...denseCorpus().filter(({ plane }) => plane === 1)]
+  return files.map(({ base64 }) => {
     using _scratch = compute.scope()
     return readImage(compute, openFits(Buffer.from(base64, 'base64'))).data.slice()
   })
