@@ -282,10 +282,11 @@ function packed(compute: Compute): unknown {
 }
 
 function unpacked(compute: Compute): unknown {
-  const files = [...compressedCorpus().files, ...denseCorpus().filter(({ plane }) => plane === 1)]
-  return files.map(({ base64 }) => {
+  const whole = compressedCorpus().files.map(({ base64 }) => ({ base64, plane: null }))
+  const files = [...whole, ...denseCorpus()]
+  return files.map(({ base64, plane }) => {
     using _scratch = compute.scope()
-    return readImage(compute, openFits(Buffer.from(base64, 'base64'))).data.slice()
+    return readImage(compute, openFits(Buffer.from(base64, 'base64')), undefined, plane ?? undefined).data.slice()
   })
 }
 
