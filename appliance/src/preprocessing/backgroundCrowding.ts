@@ -22,9 +22,9 @@ export interface CellSource {
 }
 
 /** Deviation over noise: below the first a cell is not crowded, from the second on it is. */
-const crowded = [1.02, 1.05] as const
+const crowded = [1.03, 1.06] as const
 /** A frame is looked at closely when it passes the first everywhere, or the second somewhere. */
-const suspicious = [1.02, 1.12] as const
+const suspicious = [1.03, 1.2] as const
 /** Noise of neighbours over that of pixels 2 px apart: white noise lies between; a mosaic of colours is above, resampled noise below. */
 const white = [0.97, 1.04] as const
 /** Skewness of the quantiles, 0.862 of a Gaussian: from the first to the second the level follows the stars' light. */
@@ -32,8 +32,9 @@ const skewed = [0.92, 0.98] as const
 const fractions = [0.16, 0.4, 0.65] as const
 /** Pixels 2 px apart: what resampling leaves of their correlation is below 6 %. */
 const farLag = 2
-const coarseRows = 16
-const closeRows = 2
+/** Rows between those that are looked at, in frames of many cells and of few. */
+const coarseRows = { many: 16, few: 2 } as const
+const closeRows = { many: 8, few: 2 } as const
 const manyCells = 256
 
 /** Noise of one pixel in each cell; NaN where there are too few pixels. Every `rowStep`-th row is looked at. */
@@ -55,11 +56,12 @@ export function cellNoise(
 
 /** `cells` as they are where nothing is crowded. Cells without a value stay without. */
 export function uncrowded(compute: Compute, source: CellSource, cells: Cells): Cells {
-  const quick = cells.level.length < manyCells ? closeRows : coarseRows
-  if (!isSuspicious(cells, ratios(cells, cellNoise(compute, source, farLag, quick)))) return cells
-  const noise = cellNoise(compute, source, farLag, closeRows)
+  const size = cells.level.length < manyCells ? 'few' : 'many'
+  const quick = cellNoise(compute, source, farLag, coarseRows[size])
+  if (!isSuspicious(cells, ratios(cells, quick))) return cells
+  const noise = coarseRows[size] === closeRows[size] ? quick : cellNoise(compute, source, farLag, closeRows[size])
   const ratio = smooth5(cells, ratios(cells, noise))
-  const whiteness = middleOf(ratios({ ...cells, rms: cellNoise(compute, source, 1, closeRows) }, noise))
+  const whiteness = middleOf(ratios({ ...cells, rms: cellNoise(compute, source, 1, coarseRows[size]) }, noise))
   // Differences of colours are no noise of stars.
   if (!(whiteness <= white[1])) return cells
   const share = ratio.map((value) => ramp(value, crowded))
@@ -121,15 +123,22 @@ function middleOf(values: ArrayLike<number>): number {
   return known[known.length >> 1] ?? Number.NaN
 }
 
-/** Median of the 5 × 5 cells about each: crowding changes slowly over a frame, and one cell tells it to 4 % alone. */
+/** Median of the 5 × 5 cells about each: crowding changes slowly over a frame, and one cell alone tells it to a few %. */
 function smooth5({ columns, rows }: Cells, values: Float64Array): Float64Array {
+  const near = new Float64Array(25)
   return values.map((_, i) => {
     const [x, y] = [i % columns, Math.floor(i / columns)]
-    const near: number[] = []
+    let count = 0
     for (let v = Math.max(0, y - 2); v <= Math.min(rows - 1, y + 2); v++) {
-      for (let u = Math.max(0, x - 2); u <= Math.min(columns - 1, x + 2); u++) near.push(values[v * columns + u]!)
+      for (let u = Math.max(0, x - 2); u <= Math.min(columns - 1, x + 2); u++) {
+        const value = values[v * columns + u]!
+        if (Number.isNaN(value)) continue
+        let place = count++
+        for (; place > 0 && near[place - 1]! > value; place--) near[place] = near[place - 1]!
+        near[place] = value
+      }
     }
-    return middleOf(near)
+    return count > 0 ? near[count >> 1]! : Number.NaN
   })
 }
 
