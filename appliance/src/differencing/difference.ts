@@ -27,6 +27,7 @@ import { replaceSaturated, saturatedBlobs } from './repair.ts'
 import { median } from './robust.ts'
 import { StampSpline } from './spline.ts'
 import { stellarFwhm } from './starWidth.ts'
+import type { Streak } from './streaks.ts'
 import type { ZogyResult } from './zogy.ts'
 
 /**
@@ -58,6 +59,8 @@ export interface Difference {
   /** Bits of either frame. */
   readonly mask: MaskPlane
   readonly candidates: readonly Candidate[]
+  /** Trails of satellites and aircraft; their pixels have the streak bit in `mask`. */
+  readonly streaks: readonly Streak[]
   readonly registration: Registration
   readonly summary: DifferenceSummary
 }
@@ -151,7 +154,9 @@ class Work {
     asTaken()
     this.#timed('zogy', () => takeOffMedians(compute, zogy))
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
-    const list = this.#timed('candidates', () => this.#candidates(zogy, science, aligned, sides, comparison, threshold))
+    const list = this.#timed('candidates', () =>
+      this.#candidates(zogy, science, aligned, mask, sides, comparison, threshold),
+    )
     const stars = { science: science.stars.length, reference: reference.stars.length }
     const facts = { registration, comparison, subtraction, ...sides, scale, list, stars, coverage, threshold }
     const total = Object.values(this.#timings).reduce((sum, ms) => sum + ms, 0)
@@ -163,6 +168,7 @@ class Work {
       science: science.plane,
       mask,
       candidates: list.candidates,
+      streaks: list.streaks,
       registration,
       summary: summarise(facts, { ...this.#timings, total }, warnings),
     }
@@ -308,6 +314,7 @@ class Work {
     zogy: ZogyResult,
     science: Prepared,
     aligned: Aligned,
+    mask: MaskPlane,
     sides: Sides,
     { ratio }: StarComparison,
     threshold: number,
@@ -317,13 +324,13 @@ class Work {
       zogy,
       science: science.plane,
       reference: aligned.plane,
-      scienceMask: science.mask,
+      mask,
       referenceMask: aligned.mask,
       sciencePsfAt: (x, y) => psf.splineAt(x, y),
       fwhmPixels: psf.fwhmPixels,
       fluxRatio: ratio,
       scienceRmsAdu: science.rmsAdu,
-      stars: aligned.stars.map((star) => ({ x: star.x, y: star.y, fluxAdu: star.fluxAdu / ratio })),
+      stars: aligned.stars,
       loud: loudPixels(this.#compute, zogy.scorr, threshold),
       edgePixels: Math.ceil(Math.max(4, 1.5 * psf.fwhmPixels)),
       maximum: this.#options.maximumCandidates ?? 500,

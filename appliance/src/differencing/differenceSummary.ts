@@ -3,6 +3,7 @@ import type { CandidateList } from './candidates.ts'
 import type { Engine, Subtraction } from './engine.ts'
 import type { Side, StarComparison } from './fluxRatio.ts'
 import type { GainEstimate } from './gain.ts'
+import type { ChangeKind } from './kinds.ts'
 import type { PsfModel } from './psf.ts'
 import type { Registration } from './register.ts'
 
@@ -40,6 +41,9 @@ export interface DifferenceSummary {
   readonly positive: number
   readonly negative: number
   readonly regions: number
+  /** How many candidates are of each kind. */
+  readonly kinds: Readonly<Record<ChangeKind, number>>
+  readonly streaks: number
   /** Share of the science frame that the reference covers. */
   readonly coverage: number
   /** |S_corr| from which there are candidates. */
@@ -108,6 +112,8 @@ export function summarise(
     positive,
     negative: candidates.length - positive,
     regions,
+    kinds: countKinds(candidates),
+    streaks: list.streaks.length,
     coverage: facts.coverage,
     threshold: facts.threshold,
     timingsMs,
@@ -129,6 +135,12 @@ function gatesOf({ comparison, scale, science, stars }: DifferenceFacts, positiv
     transientsPerObject: positive / Math.max(1, stars.science),
     elongation: (1 + ellipticity) / (1 - ellipticity),
   })
+}
+
+function countKinds(candidates: CandidateList['candidates']): Record<ChangeKind, number> {
+  const counts = { new: 0, variable: 0, faded: 0, moved: 0 }
+  for (const { kind } of candidates) counts[kind]++
+  return counts
 }
 
 function describePsf(psf: PsfModel): string {
@@ -158,6 +170,7 @@ export function warningsOf(facts: DifferenceFacts): string[] {
       scale.mad < 0.9 || scale.mad > 1.15,
       `the noise model is off: S_corr has a MAD of ${scale.mad.toFixed(2)} and was divided by it`,
     ],
+    [!facts.list.complete, 'the difference is full of residuals: a part of it was not searched for candidates'],
     [Math.max(stars.science, stars.reference) === 0, 'neither frame shows a star'],
     unknown(facts.gainScience, 'science'),
     unknown(facts.gainReference, 'reference'),

@@ -4,7 +4,9 @@ export class StarGrid {
   readonly #cellPixels: number
   readonly #columns: number
   readonly #rows: number
-  readonly #cells: number[][]
+  /** Cell k holds the stars `#order[#starts[k]]` to `#order[#starts[k + 1] - 1]`. */
+  readonly #starts: Int32Array
+  readonly #order: Int32Array
 
   constructor(
     stars: readonly { readonly x: number; readonly y: number }[],
@@ -15,9 +17,14 @@ export class StarGrid {
     this.#cellPixels = cellPixels
     this.#columns = Math.max(1, Math.ceil(size.width / cellPixels))
     this.#rows = Math.max(1, Math.ceil(size.height / cellPixels))
-    this.#cells = Array.from({ length: this.#columns * this.#rows }, () => [])
-    stars.forEach((star, index) => {
-      this.#cells[this.#row(star.y) * this.#columns + this.#column(star.x)]!.push(index)
+    const cells = Int32Array.from(stars, (star) => this.#row(star.y) * this.#columns + this.#column(star.x))
+    this.#starts = new Int32Array(this.#columns * this.#rows + 1)
+    for (const cell of cells) this.#starts[cell + 1]!++
+    for (let k = 1; k < this.#starts.length; k++) this.#starts[k]! += this.#starts[k - 1]!
+    this.#order = new Int32Array(stars.length)
+    const next = this.#starts.slice()
+    cells.forEach((cell, index) => {
+      this.#order[next[cell]!++] = index
     })
   }
 
@@ -32,12 +39,14 @@ export class StarGrid {
   /** Indices of the stars within `radius` pixels. */
   within(x: number, y: number, radius: number): number[] {
     const found: number[] = []
-    for (let row = this.#row(y - radius); row <= this.#row(y + radius); row++) {
-      for (let column = this.#column(x - radius); column <= this.#column(x + radius); column++) {
-        for (const index of this.#cells[row * this.#columns + column]!) {
-          const star = this.#stars[index]!
-          if ((star.x - x) ** 2 + (star.y - y) ** 2 <= radius * radius) found.push(index)
-        }
+    const [left, right] = [this.#column(x - radius), this.#column(x + radius)]
+    const last = this.#row(y + radius)
+    for (let row = this.#row(y - radius); row <= last; row++) {
+      const end = this.#starts[row * this.#columns + right + 1]!
+      for (let k = this.#starts[row * this.#columns + left]!; k < end; k++) {
+        const index = this.#order[k]!
+        const star = this.#stars[index]!
+        if ((star.x - x) ** 2 + (star.y - y) ** 2 <= radius * radius) found.push(index)
       }
     }
     return found

@@ -118,12 +118,17 @@ export function fluxAt(difference: Plane, tile: ZogyTile, x: number, y: number):
 function matched(difference: Plane, { psf }: ZogyTile, x: number, y: number): { flux: number; square: number } {
   const size = Math.round(Math.sqrt(psf.length))
   const half = (size - 1) / 2
-  let [sum, square] = [0, 0]
-  for (let k = 0; k < psf.length; k++) {
-    const [u, v] = [x - half + (k % size), y - half + Math.floor(k / size)]
-    square += psf[k]! * psf[k]!
-    if (u < 0 || v < 0 || u >= difference.width || v >= difference.height) continue
-    sum += psf[k]! * difference.data[v * difference.width + u]!
+  const { width, height, data } = difference
+  let sum = 0
+  let square = 0
+  for (let j = 0, k = 0; j < size; j++) {
+    const v = y - half + j
+    const row = v >= 0 && v < height ? v * width : -1
+    for (let u = x - half; u <= x + half; u++, k++) {
+      const p = psf[k]!
+      square += p * p
+      if (row >= 0 && u >= 0 && u < width) sum += p * data[row + u]!
+    }
   }
   return { flux: sum / square, square }
 }
