@@ -66,6 +66,7 @@ function draw(on: Compute, stars: readonly PsfStar[], drawn: Drawn, seed: string
     shape,
     stampAt: () => stamp,
     splineAt: () => spline,
+    coreAt: () => spline,
   }
   return { plane, mask: on.uint16(side, side), psf, rmsAdu: drawn.rmsAdu, gainElectronsPerAdu: 1 }
 }

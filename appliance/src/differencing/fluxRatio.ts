@@ -63,7 +63,7 @@ export function fitClean({ plane, mask, psf, rmsAdu, gainElectronsPerAdu }: Side
   for (let y = cy - reach; y <= cy + reach; y++)
     for (let x = cx - reach; x <= cx + reach; x++) if (mask.data[y * mask.width + x] !== 0) return undefined
   const floor = rmsAdu * rmsAdu
-  const fit = fitStar(plane, psf.splineAt(star.x, star.y), star.x, star.y, {
+  const fit = fitStar(plane, psf.coreAt(star.x, star.y, radiusPixels), star.x, star.y, {
     radiusPixels,
     variance: (_x, _y, signal) => floor + signal / gainElectronsPerAdu + (profileError * signal) ** 2,
   })

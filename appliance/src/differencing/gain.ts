@@ -44,11 +44,11 @@ function starGain(
   const slopes: number[] = []
   const floor = rmsAdu * rmsAdu
   for (const star of stars.slice(0, 80)) {
-    const spline = psf.splineAt(star.x, star.y)
+    const spline = psf.coreAt(star.x, star.y, 1.3 * psf.fwhmPixels)
     const variance = (x: number, y: number): number => (mask.data[y * mask.width + x] === 0 ? floor : 0)
     const fit = fitStar(plane, spline, star.x, star.y, { radiusPixels: 1.3 * psf.fwhmPixels, variance })
     if (!fit || fit.fluxAdu < 30 * fit.fluxErrorAdu) continue
-    const half = (psf.size - 1) / 2
+    const half = (spline.size - 1) / 2
     const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
     const reach = Math.ceil(radiusPixels)
     let [above, model] = [0, 0]

@@ -1,7 +1,7 @@
 import { type MoffatShape, moffatStamp } from './moffat.ts'
 import { cutStar } from './psfCuts.ts'
 import { basisOf, type Degree, fitPolynomial, framingOf, termsOf } from './psfField.ts'
-import { PolynomialPsf } from './psfModel.ts'
+import { middleOf, PolynomialPsf } from './psfModel.ts'
 import { measureResidual, type Residual } from './psfResidual.ts'
 import { measureShapes, type ShapeField } from './psfShape.ts'
 import { type PsfInput, type PsfStar, selectPsfStars } from './psfStars.ts'
@@ -30,6 +30,8 @@ export interface PsfModel {
   stampAt(x: number, y: number): Float64Array
   /** As `stampAt`, ready to be shifted; kept per cell of the frame. */
   splineAt(x: number, y: number): StampSpline
+  /** As `splineAt`, its middle alone, for fits that read pixels at most `reach` from the middle and move 1.5 px. */
+  coreAt(x: number, y: number, reach: number): StampSpline
 }
 
 /** With fewer stars the Moffat profile is used alone, unless three or more are bright enough to show its faults. */
@@ -98,16 +100,6 @@ function empiricalPsf(input: PsfInput, field: ShapeField, shape: MoffatShape, si
   const model = modelWith(base.terms, size, residual)
   const fwhmPixels = stampFwhm(model.stampAt(plane.width / 2, plane.height / 2), size)
   return Object.assign(model, { kind: 'empirical' as const, degree, stars: stars.length, shape, fwhmPixels })
-}
-
-/** The nodes over the middle `core` pixels of a stamp of `size`. */
-function middleOf(nodes: Float64Array, size: number, core: number, oversampling: number): Float64Array {
-  const [outer, inner] = [gridSide(size, oversampling), gridSide(core, oversampling)]
-  const edge = (outer - inner) / 2
-  const out = new Float64Array(inner * inner)
-  for (let j = 0; j < inner; j++)
-    out.set(nodes.subarray((j + edge) * outer + edge, (j + edge) * outer + edge + inner), j * inner)
-  return out
 }
 
 /** The Moffat profile at places all over the frame, and each node as a polynomial through them. */

@@ -20,6 +20,9 @@ export class PolynomialPsf {
   readonly #framing: Framing
   readonly #coefficients: readonly Float64Array[]
   readonly #kept = new Map<number, StampSpline>()
+  #core = 0
+  #coreCoefficients: readonly Float64Array[] = []
+  readonly #keptCores = new Map<number, StampSpline>()
 
   constructor(
     terms: readonly Float64Array[],
@@ -53,17 +56,55 @@ export class PolynomialPsf {
   }
 
   splineAt(x: number, y: number): StampSpline {
+    return this.#splineOf(x, y, this.#coefficients, this.size, this.#kept)
+  }
+
+  /**
+   * As `splineAt`, for fits that stay within `reach` pixels of the middle: a stamp of the core alone, which is a tenth of the
+   * work where hundreds of stars each lie in a cell of their own.
+   */
+  coreAt(x: number, y: number, reach: number): StampSpline {
+    const size = 2 * (Math.ceil(reach) + coreMargin) + 1
+    if (size >= this.size) return this.splineAt(x, y)
+    if (size !== this.#core) {
+      this.#core = size
+      this.#keptCores.clear()
+      this.#coreCoefficients = this.#coefficients.map((term) => middleOf(term, this.size, size, this.oversampling))
+    }
+    return this.#splineOf(x, y, this.#coreCoefficients, size, this.#keptCores)
+  }
+
+  #splineOf(
+    x: number,
+    y: number,
+    coefficients: readonly Float64Array[],
+    size: number,
+    kept: Map<number, StampSpline>,
+  ): StampSpline {
     const [u, v] = this.#framing(x, y)
     const cell = (t: number): number => Math.max(0, Math.min(cells - 1, Math.floor(((t + 1) / 2) * cells)))
     const key = this.#degree === 0 ? 0 : cell(v) * cells + cell(u)
-    const kept = this.#kept.get(key)
-    if (kept) return kept
+    const known = kept.get(key)
+    if (known) return known
     const middle = (index: number): number => (2 * (index + 0.5)) / cells - 1
-    const nodes = combined(this.#coefficients, basisOf(this.#degree, middle(cell(u)), middle(cell(v))))
-    const spline = new StampSpline(nodes, this.size, this.oversampling, true)
-    this.#kept.set(key, spline)
+    const nodes = combined(coefficients, basisOf(this.#degree, middle(cell(u)), middle(cell(v))))
+    const spline = new StampSpline(nodes, size, this.oversampling, true)
+    kept.set(key, spline)
     return spline
   }
+}
+
+/** The spline reaches three nodes further than a pixel, and a fit moves by 1.5 px. */
+const coreMargin = 5
+
+/** The nodes over the middle `core` pixels of a stamp of `size`. */
+export function middleOf(nodes: Float64Array, size: number, core: number, oversampling: number): Float64Array {
+  const [outer, inner] = [gridSide(size, oversampling), gridSide(core, oversampling)]
+  const edge = (outer - inner) / 2
+  const out = new Float64Array(inner * inner)
+  for (let j = 0; j < inner; j++)
+    out.set(nodes.subarray((j + edge) * outer + edge, (j + edge) * outer + edge + inner), j * inner)
+  return out
 }
 
 function combined(terms: readonly Float64Array[], basis: readonly number[]): Float64Array {

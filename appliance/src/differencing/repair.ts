@@ -115,7 +115,9 @@ interface Fit {
   readonly flux: number
 }
 
-const mostSteps = 12
+const mostSteps = 30
+/** Until the place is roughly known, every pixel counts in full. */
+const robustAfter = 3
 
 /** Gauss-Newton for one flux and one place, on the pixels around the blob that are good in the frame they are of. */
 function fitBlob(sides: readonly RepairSide[], blob: Blob): Fit | undefined {
@@ -125,7 +127,7 @@ function fitBlob(sides: readonly RepairSide[], blob: Blob): Fit | undefined {
     const matrix = new Float64Array(9)
     const right = new Float64Array(3)
     let pixels = 0
-    for (const side of sides) pixels += accumulate(side, blob, own, fit, matrix, right)
+    for (const side of sides) pixels += accumulate(side, blob, own, fit, matrix, right, step > robustAfter)
     if (pixels < 12) return undefined
     const first = right[0]! / matrix[0]!
     const change = step === 0 ? undefined : solveLinear(matrix, right)
@@ -135,7 +137,7 @@ function fitBlob(sides: readonly RepairSide[], blob: Blob): Fit | undefined {
     const [moveX, moveY] = change ? [limit(change[1]! / flux), limit(change[2]! / flux)] : [0, 0]
     fit = { x: fit.x + moveX, y: fit.y + moveY, flux }
     if (Math.hypot(fit.x - blob.x, fit.y - blob.y) > Math.max(2, blob.radius)) return undefined
-    if (change && Math.abs(moveX) + Math.abs(moveY) < 1e-3) return fit
+    if (step > robustAfter && Math.abs(moveX) + Math.abs(moveY) < 1e-3) return fit
   }
   return undefined
 }
@@ -152,6 +154,7 @@ function accumulate(
   fit: Fit,
   matrix: Float64Array,
   right: Float64Array,
+  robust: boolean,
 ): number {
   const { width, height } = plane
   const half = (psf.size - 1) / 2
@@ -168,8 +171,8 @@ function accumulate(
       const k = (v - cy + half) * psf.size + u - cx + half
       const [p, gx, gy] = [fluxRatio * value[k]!, fluxRatio * byX[k]!, fluxRatio * byY[k]!]
       const signal = Math.max(0, fit.flux * p)
-      const w = 1 / (rmsAdu * rmsAdu + signal + (modelError * signal) ** 2)
       const data = plane.data[at]!
+      const w = weightOf(data - fit.flux * p, rmsAdu * rmsAdu + signal + (modelError * signal) ** 2, robust)
       matrix[0]! += w * p * p
       matrix[1]! += w * p * gx
       matrix[2]! += w * p * gy
@@ -186,6 +189,11 @@ function accumulate(
   matrix[6] = matrix[2]!
   matrix[7] = matrix[5]!
   return pixels
+}
+
+/** Pixels that a neighbour lights count little (Cauchy's weight): the painted core is to be this star's alone. */
+function weightOf(rest: number, variance: number, robust: boolean): number {
+  return robust ? 1 / (variance + (rest * rest) / 9) : 1 / variance
 }
 
 /** Of the PSF's wings, as a share. */

@@ -106,7 +106,12 @@ export class StampSpline {
     const out = new Float64Array(after * after)
     for (let y = 0; y < after; y++) {
       const from = (mirrored(y - pad, n) + this.#pad) * before + this.#pad
-      for (let x = 0; x < after; x++) out[y * after + x] = this.#padded[from + mirrored(x - pad, n)]!
+      const to = y * after
+      out.set(this.#padded.subarray(from, from + n), to + pad)
+      for (let x = 1; x <= pad; x++) {
+        out[to + pad - x] = this.#padded[from + mirrored(-x, n)]!
+        out[to + pad + n - 1 + x] = this.#padded[from + mirrored(n - 1 + x, n)]!
+      }
     }
     this.#padded = out
     this.#pad = pad
