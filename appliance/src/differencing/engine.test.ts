@@ -26,10 +26,15 @@ interface PairOptions {
   /** The PSFs that are claimed; the frames have σ 1.6 and 1.2 px. */
   readonly claimed?: readonly [science: number, reference: number]
   readonly psfStars?: readonly [number, number]
+  /** The noise that the meshes claim, as a share of the true one. */
+  readonly claimedNoise?: number
 }
 
 /** Gaussian stars in both frames, the reference with 1.2 times the counts, white noise of 5 and 3 ADU; one source only in N. */
-function pair(on: Compute, { stars: count = 60, claimed = [1.6, 1.2], psfStars = [40, 40] }: PairOptions): EngineInput {
+function pair(
+  on: Compute,
+  { stars: count = 60, claimed = [1.6, 1.2], psfStars = [40, 40], claimedNoise = 1 }: PairOptions,
+): EngineInput {
   const random = createRandom('engines')
   const [science, reference] = [on.float32(width, height), on.float32(width, height)]
   for (let i = 0; i < science.data.length; i++) {
@@ -44,7 +49,8 @@ function pair(on: Compute, { stars: count = 60, claimed = [1.6, 1.2], psfStars =
     return { x, y, snr: flux / 30 }
   })
   draw(science, 183, 131, 1000, 1.6)
-  const mesh = (value: number) => createMesh(on, { columns: 1, rows: 1, cellPixels: 512 }, new Float32Array([value]))
+  const mesh = (value: number) =>
+    createMesh(on, { columns: 1, rows: 1, cellPixels: 512 }, new Float32Array([value * claimedNoise]))
   const [one, other] = [gaussian(claimed[0]), gaussian(claimed[1])]
   return {
     science,
@@ -106,7 +112,7 @@ describe('the choice of an engine', () => {
     const wrong = { claimed: [1.3, 1.4], psfStars: [4, 5] } as const
     const { engine, reason, scorr, sigma, kernel } = subtracted(wrong)
     expect(engine).toBe('kernel')
-    expect(reason).toMatch(/^only 4 stars for a PSF; proper subtraction has a MAD of .* negative px\/Mpix$/)
+    expect(reason).toMatch(/^only 4 stars for a PSF; proper subtraction has a MAD of .* positive px\/Mpix$/)
     expect(kernel?.ok && Math.abs(kernel.sum - 1 / 1.2)).toBeLessThan(0.01)
     expect(Math.abs(sigma - 1)).toBeLessThan(sigmaTolerance)
     expect(scorr.data[131 * width + 183]).toBeGreaterThan(15)
@@ -134,6 +140,17 @@ describe('the choice of an engine', () => {
     }
   })
 
+  test.each([0.5, 1.6])(
+    'compares both engines where the frames claim %d of their noise, and has a MAD of 1',
+    (claimedNoise) => {
+      using _scratch = compute.scope()
+      const { reason, sigma, scorr } = subtracted({ claimedNoise })
+      expect(reason).toMatch(/^the noise of proper subtraction is (1\.9|2\.0|0\.6)\d times the modelled one; /)
+      expect(Math.abs(sigma - 1)).toBeLessThan(sigmaTolerance)
+      expect(scorr.data[131 * width + 183]).toBeGreaterThan(15)
+    },
+  )
+
   test('fails with both reasons, not with an empty image, where neither engine works', () => {
     using _scratch = compute.scope()
     const input = pair(compute, {})
@@ -142,9 +159,11 @@ describe('the choice of an engine', () => {
   })
 
   test('weighs negative pixels first and the MAD where they are alike', () => {
-    const few = { sigma: 1.1, negativePerMpix: 10 }
-    expect(isBetter(few, { sigma: 1, negativePerMpix: 100 })).toBe(true)
-    expect(isBetter({ sigma: 1, negativePerMpix: 100 }, few)).toBe(false)
-    expect(isBetter({ sigma: 1.02, negativePerMpix: 11 }, few)).toBe(true)
+    const few = { sigma: 1.1, negativePerMpix: 10, positivePerMpix: 50 }
+    const many = { sigma: 1, negativePerMpix: 100, positivePerMpix: 50 }
+    expect([isBetter(few, many), isBetter(many, few)]).toEqual([true, false])
+    expect(isBetter({ ...few, sigma: 1.02 }, few)).toBe(true)
+    // Sources that only one of them leaves behind.
+    expect(isBetter({ ...few, positivePerMpix: 200 }, many)).toBe(false)
   })
 })

@@ -34,6 +34,8 @@ export interface NoiseStatistics {
   readonly sigma: number
   /** Pixels below −5 sigma per megapixel: what no new source makes. */
   readonly negativePerMpix: number
+  /** Pixels above 5 sigma: new sources, alike for both engines, and what did not subtract. */
+  readonly positivePerMpix: number
 }
 
 export interface Subtraction {
@@ -52,8 +54,9 @@ const trustedSigma = [0.9, 1.15] as const
 const loudSigma = 5
 /** Ratio of the two frames' widths. */
 const nearlyAlike = 1.5
-/** The kernel's result is taken when it has at most this share of the other's negative pixels. */
+/** A result is taken when it has at most this share of the other's negative pixels, and not so many times its positive ones. */
 const clearlyFewer = 0.8
+const clearlyMore = 1.25
 
 /**
  * Subtracts with the engine that suits, and says why. Allocates the planes of one result, or of two, from `compute`. Throws
@@ -63,15 +66,10 @@ export function subtractWithChoice(compute: Compute, input: EngineInput): Subtra
   const zogy = properSubtraction(compute, input)
   const doubts = doubtsAbout(input, zogy)
   if (zogy.ok && doubts.length === 0) {
-    return {
-      engine: 'zogy',
-      result: zogy.result,
-      reason: 'both PSFs are known and the noise is as modelled',
-      kernel: undefined,
-    }
+    const reason = 'both PSFs are known and the noise is as modelled'
+    return { engine: 'zogy', result: zogy.result, reason, kernel: undefined }
   }
-  const kernel = kernelSubtraction(compute, input)
-  return choose(zogy, kernel, doubts.join(', '))
+  return choose(zogy, kernelSubtraction(compute, input), doubts.join(', '))
 }
 
 interface Attempt {
@@ -99,19 +97,31 @@ function taken(engine: Engine, { result, kernel }: Attempt, reason: string): Sub
   return { engine, result, reason, kernel: engine === 'kernel' ? kernel : undefined }
 }
 
-function inWords(name: string, { sigma, negativePerMpix }: NoiseStatistics): string {
-  return `${name} has a MAD of ${sigma.toFixed(2)} and ${negativePerMpix.toFixed(0)} negative px/Mpix`
+function inWords(name: string, { sigma, negativePerMpix, positivePerMpix }: NoiseStatistics): string {
+  const [down, up] = [negativePerMpix, positivePerMpix].map((value) => value.toFixed(0))
+  return `${name} has a MAD of ${sigma.toFixed(2)}, ${down} negative and ${up} positive px/Mpix`
 }
 
-/** Clearly fewer negative pixels win; with about as many, the noise nearer to the model. */
+/** The clearly cleaner one wins, else the one with fewer positive pixels, else the one whose noise is nearer to the model. */
 export function isBetter(one: NoiseStatistics, other: NoiseStatistics): boolean {
-  if (hasFewerNegatives(one, other)) return true
-  if (hasFewerNegatives(other, one)) return false
+  if (isClearlyCleaner(one, other)) return true
+  if (isClearlyCleaner(other, one)) return false
+  if (
+    Math.max(one.positivePerMpix, other.positivePerMpix) >
+    clearlyMore * Math.min(one.positivePerMpix, other.positivePerMpix)
+  ) {
+    return one.positivePerMpix < other.positivePerMpix
+  }
   return Math.abs(Math.log(one.sigma)) < Math.abs(Math.log(other.sigma))
 }
 
-function hasFewerNegatives(one: NoiseStatistics, other: NoiseStatistics): boolean {
-  return one.negativePerMpix < clearlyFewer * other.negativePerMpix
+function isTrusted(sigma: number): boolean {
+  return sigma >= trustedSigma[0] && sigma <= trustedSigma[1]
+}
+
+function isClearlyCleaner(one: NoiseStatistics, other: NoiseStatistics): boolean {
+  const { negativePerMpix, positivePerMpix } = other
+  return one.negativePerMpix < clearlyFewer * negativePerMpix && one.positivePerMpix <= clearlyMore * positivePerMpix
 }
 
 /** Measured conditions under which proper subtraction is not to be trusted unseen. */
@@ -121,12 +131,11 @@ export function doubtsAbout(
 ): string[] {
   const fewest = Math.min(...input.psfStars)
   const narrowest = Math.min(input.scienceFwhmPixels, input.referenceFwhmPixels)
-  const sigma = zogy.ok ? zogy.noise.sigma : 1
-  const [low, high] = trustedSigma
+  const noise = zogy.ok ? zogy.noise.sigma * zogy.result.skyScale : 1
   const rules: readonly (readonly [boolean, string])[] = [
     [fewest < fewestEmpiricalStars, `only ${fewest} stars for a PSF`],
     [narrowest < sampledFwhm, `FWHM ${narrowest.toFixed(1)} px is undersampled`],
-    [sigma < low || sigma > high, `S_corr of proper subtraction has a MAD of ${sigma.toFixed(2)}`],
+    [!isTrusted(noise), `the noise of proper subtraction is ${noise.toFixed(2)} times the modelled one`],
   ]
   return rules.filter(([holds]) => holds).map(([, words]) => words)
 }
@@ -145,7 +154,7 @@ function kernelSubtraction(compute: Compute, input: EngineInput): Attempt | Fail
   if (Math.max(ratio, 1 / ratio) > nearlyAlike) return usual
   const other = kernelOneWay(compute, input, !(ratio <= 1))
   if (!usual.ok) return other.ok ? other : usual
-  return other.ok && hasFewerNegatives(other.noise, usual.noise) ? other : usual
+  return other.ok && isClearlyCleaner(other.noise, usual.noise) ? other : usual
 }
 
 /**
@@ -226,11 +235,19 @@ function judged(compute: Compute, result: ZogyResult, mask: MaskPlane): Attempt 
     return failure('the difference has pixels that are no numbers')
   }
   if (!(sigma > 0)) return failure('the difference is empty where both frames have good pixels')
-  return { ok: true, result, noise: { sigma, negativePerMpix: negatives(compute, result, mask, sigma) } }
+  return { ok: true, result, noise: { sigma, ...loudPerMpix(compute, result, mask, sigma) } }
 }
 
-function negatives(compute: Compute, { scorr }: ZogyResult, mask: MaskPlane, sigma: number): number {
-  const loud = loudPixels(compute, scorr, loudSigma * sigma)
-  const count = loud.reduce((sum, at) => sum + (scorr.data[at]! < 0 && mask.data[at] === 0 ? 1 : 0), 0)
-  return (1e6 * count) / scorr.data.length
+function loudPerMpix(
+  compute: Compute,
+  { scorr }: ZogyResult,
+  mask: MaskPlane,
+  sigma: number,
+): Omit<NoiseStatistics, 'sigma'> {
+  const counts = { negative: 0, positive: 0 }
+  for (const at of loudPixels(compute, scorr, loudSigma * sigma)) {
+    if (mask.data[at] === 0) counts[scorr.data[at]! < 0 ? 'negative' : 'positive']++
+  }
+  const perMpix = 1e6 / scorr.data.length
+  return { negativePerMpix: perMpix * counts.negative, positivePerMpix: perMpix * counts.positive }
 }
