@@ -15,14 +15,16 @@ import type { Destination } from './forwarding/destination.ts'
 import { createForwardingStage } from './forwarding/run.ts'
 import type { Offload } from './frames/offload.ts'
 import { createNight, type Night } from './night/night.ts'
-import { createPipeline } from './night/pipeline.ts'
+import { createPipeline, queueLimit } from './night/pipeline.ts'
 import { tonightState } from './night/tonight.ts'
 import type { Site } from './observations/ephemeris.ts'
 import { adoptFrames } from './observatory/adopt.ts'
 import { type Commander, type CommanderDeps, createCommander } from './observatory/commander.ts'
 import { createControl } from './observatory/control.ts'
 import type { Hardware } from './observatory/devices.ts'
+import { ingestInTurn } from './observatory/ingestFile.ts'
 import { createRecovery } from './observatory/recovery.ts'
+import { FolderWatch } from './observatory/watchFolder.ts'
 import { startWatchman } from './observatory/watchman.ts'
 import { createPreprocessingStage } from './preprocessing/run.ts'
 import { buildMasters } from './preprocessing/runMasters.ts'
@@ -130,6 +132,17 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
   })
   const stopping = new AbortController()
   const running = pipeline.run(stopping.signal)
+  const ingest = ingestInTurn(deps)
+  const watching =
+    settings.ingest &&
+    new FolderWatch({
+      store,
+      clock,
+      settings: settings.ingest,
+      take: ingest,
+      room: (signal) => pipeline.room(signal),
+      onTrouble: (reason) => console.error(`nightjar: the folder for frames: ${reason}`),
+    }).run(stopping.signal)
   return {
     version,
     store,
@@ -141,6 +154,8 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
     startNight: async (by) => night.start(by),
     stopNight: (by) => night.stop(by),
     label: (detectionId, label, by) => giveLabel(store, clock, detectionId, label, by),
+    hasRoom: () => pipeline.waiting < queueLimit,
+    ingest,
     idle: () => pipeline.idle(),
     async [Symbol.asyncDispose]() {
       await control[Symbol.asyncDispose]()
@@ -148,6 +163,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
       await watchman[Symbol.asyncDispose]()
       stopping.abort()
       await running
+      await watching
       noteStop(store, clock)
       pipeline[Symbol.dispose]()
       await offload[Symbol.asyncDispose]()

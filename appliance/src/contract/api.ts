@@ -102,6 +102,16 @@ export type TonightState = Static<typeof TonightState>
 
 export const FramePage = Type.Object({ frames: Type.Array(FrameRecord), nextBefore: Type.Optional(Type.Number()) })
 export type FramePage = Static<typeof FramePage>
+/** How a FITS file is brought: the body of the request is the file. */
+export const UploadQuery = Type.Object({
+  /** Of the file, for people. */
+  name: Type.String({ minLength: 1, maxLength: 255, pattern: '^[^/\\\\\\x00-\\x1f]+$' }),
+  source: Type.Union([Type.Literal('upload'), Type.Literal('archive')], { default: 'upload' }),
+})
+export type UploadQuery = Static<typeof UploadQuery>
+/** `known`: the same file was brought before, and this is its frame. */
+export const IngestedFrame = Type.Object({ frame: FrameRecord, known: Type.Boolean() })
+export type IngestedFrame = Static<typeof IngestedFrame>
 export const DetectionPage = Type.Object({ detections: Type.Array(DetectionRecord), total: Type.Integer() })
 export type DetectionPage = Static<typeof DetectionPage>
 /** Alerts newest first, with the entries that they speak of. */

@@ -154,6 +154,24 @@ export const ReferenceSettings = Type.Object(
 )
 export type ReferenceSettings = Static<typeof ReferenceSettings>
 
+export const IngestSettings = Type.Object(
+  {
+    folder: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      pattern: '^/',
+      description: 'Absolute path; FITS files that appear here are taken as frames and stay where they are',
+    }),
+    everySeconds: Type.Number({
+      minimum: 1,
+      maximum: 3600,
+      description: 'Between looks; a file is taken when it did not change from one look to the next',
+    }),
+  },
+  only,
+)
+export type IngestSettings = Static<typeof IngestSettings>
+
 export const Settings = Type.Object(
   {
     site: SiteSettings,
@@ -167,6 +185,7 @@ export const Settings = Type.Object(
     curation: CurationSettings,
     catalog: CatalogSettings,
     forwarding: ForwardingSettings,
+    ingest: Type.Optional(IngestSettings),
   },
   only,
 )

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { DetectionClass, FrameQuality, FrameType, Label, Role } from './records.ts'
+import { DetectionClass, FrameProvenance, FrameQuality, FrameType, Label, Role } from './records.ts'
 
 /**
  * Every fact, in the past tense. Appended to the journal in the same transaction as the state that it announces, and sent
@@ -61,6 +61,14 @@ export const eventBodies = {
     sha256: Type.String(),
     bytes: Type.Integer(),
     exposureSeconds: Type.Number(),
+    /** Of a frame that the camera here did not take. */
+    provenance: Type.Optional(FrameProvenance),
+  }),
+  /** A file from a folder, an upload or an archive was not taken; it stays where it was. */
+  'frame.refused': Type.Object({
+    source: FrameProvenance.properties.source,
+    name: Type.String(),
+    reason: Type.String(),
   }),
   'master.built': Type.Object({
     masterId: Type.String(),

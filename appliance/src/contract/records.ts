@@ -46,6 +46,17 @@ export const FrameQuality = Type.Object({
 })
 export type FrameQuality = Static<typeof FrameQuality>
 
+/** Where a frame came from that the camera here did not take. */
+export const FrameProvenance = Type.Object({
+  source: Type.Union([Type.Literal('folder'), Type.Literal('upload'), Type.Literal('archive')]),
+  /** The file's name there. */
+  name: Type.String({ minLength: 1, maxLength: 255 }),
+  /** Of the file as it came; the stored one has more in its header. */
+  sha256: Sha256,
+  bytes: Type.Integer(),
+})
+export type FrameProvenance = Static<typeof FrameProvenance>
+
 export const FrameRecord = Type.Object({
   frameId: Id,
   nightId: Id,
@@ -61,6 +72,8 @@ export const FrameRecord = Type.Object({
   path: Type.String(),
   bytes: Type.Integer(),
   sha256: Sha256,
+  /** Absent for frames that the camera here took. */
+  provenance: Type.Optional(FrameProvenance),
   calibratedPath: Type.Optional(Type.String()),
   quality: Type.Optional(FrameQuality),
   reason: Type.Optional(Type.String()),

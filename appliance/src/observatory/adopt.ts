@@ -9,6 +9,7 @@ import { firstImage, imageSize, openFits } from '../frames/fits/read.ts'
 import { hashFile } from '../store/frameFiles.ts'
 import type { Store } from '../store/store.ts'
 import { type Captured, recordCaptured } from './capture.ts'
+import { provenanceOf } from './provenance.ts'
 
 /** What was found in the frames' folder that the journal does not know. */
 export interface Adoption {
@@ -77,7 +78,9 @@ async function readRecord(folder: string, path: string, frameId: string): Promis
   const own = hdu.header.text('FRAMEID') === frameId && path === `frames/${facts?.nightId}/${frameId}.fits`
   if (!facts || !own) return { ok: false, reason: 'its header is not that of a frame taken here under this name' }
   const { bytes, sha256 } = await hashFile(join(folder, path))
-  return { ok: true, frame: { ...facts, ...size, frameId, state: 'captured', path, bytes, sha256 } }
+  const provenance = provenanceOf(hdu.header)
+  const came = provenance && { provenance }
+  return { ok: true, frame: { ...facts, ...size, frameId, state: 'captured', path, bytes, sha256, ...came } }
 }
 
 /** Undefined when the header lacks what each of our frames has. */

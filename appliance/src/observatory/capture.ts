@@ -167,6 +167,7 @@ export function recordCaptured(store: Store, atMs: number, frame: FrameRecord): 
       sha256: frame.sha256,
       bytes: frame.bytes,
       exposureSeconds: frame.exposureSeconds,
+      ...(frame.provenance && { provenance: frame.provenance }),
     })
     if (frame.type === 'light') tx.job('preprocessing', frame.frameId)
   })

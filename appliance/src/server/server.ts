@@ -20,6 +20,8 @@ import { addDetectionRoutes } from './routes/detections.ts'
 import { addFrameRoutes } from './routes/frames.ts'
 import { addNightRoutes } from './routes/night.ts'
 import { addObservatoryRoutes } from './routes/observatory.ts'
+import { addUploadRoute } from './routes/uploads.ts'
+import { cutSlowBodies } from './slowBodies.ts'
 
 /**
  * The server: the daemon's face to people. HTTP by the contract, a live socket, pictures of frames, the panel's files.
@@ -49,6 +51,9 @@ export interface RunningServer extends AsyncDisposable {
 
 const bodyLimitBytes = 1 << 20
 const socketPayloadLimitBytes = 64 * 1024
+/** Of a request and its body; a file that is brought may take longer. */
+const bodyTimeoutMs = 10_000
+const uploadTimeoutMs = 600_000
 const connectionLimit = 2000
 /** Per address and minute: far above what a panel with a page of pictures asks. */
 const requestsPerMinute = 3000
@@ -70,6 +75,7 @@ export async function buildApp(
   }
   app.setErrorHandler(sendError)
   app.server.maxConnections = connectionLimit
+  cutSlowBodies(app, daemon.clock, bodyTimeoutMs)
   await app.register(cookie)
   await app.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: policy }, hsts: false })
   await app.register(swagger, { openapi: { info: { title: 'Nightjar', version: daemon.version } } })
@@ -109,7 +115,7 @@ export async function startServer(daemon: Daemon, options: ServerOptions): Promi
 function createFastify(options: ServerOptions): Api {
   const limits = {
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 10_000,
+    requestTimeout: uploadTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 128 },
@@ -127,6 +133,7 @@ function addRoutes(app: Api, context: RouteContext, webFolder: string): void {
   addNightRoutes(app, context)
   addObservatoryRoutes(app, context)
   addFrameRoutes(app, context)
+  addUploadRoute(app, context)
   addDetectionRoutes(app, context)
   addLiveRoute(app, context)
   app.get('/api/openapi.json', { config: { access: 'viewer' }, schema: { hide: true } }, async () => app.swagger())

@@ -2,7 +2,7 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { FrameRecord } from '../contract/records.ts'
 import type { Database } from './database.ts'
 import { count, recordOf, recordsOf, shapeCheck } from './records.ts'
-import type { MasterRecord, ReferenceRecord, Store } from './store.ts'
+import type { MasterRecord, ReferenceRecord, Store, TakenFile } from './store.ts'
 
 /** Frames, masters and references: what is known of each file. */
 
@@ -52,6 +52,25 @@ export function frameCounts(database: Database, nightId: string): ReturnType<Sto
     calibrated: sum('calibrated', 'differenced', 'scored'),
     rejected: sum('rejected', 'failed'),
   }
+}
+
+export function putTakenFile(database: Database, file: TakenFile): void {
+  const sql =
+    'INSERT OR REPLACE INTO taken_files (path, bytes, modified_at_ms, sha256, frame_id) VALUES (?, ?, ?, ?, ?)'
+  database.run(sql, file.path, file.bytes, file.modifiedAtMs, file.sha256, file.frameId)
+}
+
+export function readTakenFile(database: Database, path: string): TakenFile | undefined {
+  const row = database.get('SELECT * FROM taken_files WHERE path = ?', path)
+  return (
+    row && {
+      path,
+      bytes: Number(row.bytes),
+      modifiedAtMs: Number(row.modified_at_ms),
+      sha256: String(row.sha256),
+      frameId: String(row.frame_id),
+    }
+  )
 }
 
 export function putMaster(database: Database, master: MasterRecord): void {

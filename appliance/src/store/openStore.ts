@@ -101,6 +101,7 @@ class SqliteStore implements Store {
   frame: Store['frame'] = (frameId) => frames.readFrame(this.#database, frameId)
   frames: Store['frames'] = (filter) => frames.readFrames(this.#database, filter)
   frameCounts: Store['frameCounts'] = (nightId) => frames.frameCounts(this.#database, nightId)
+  takenFile: Store['takenFile'] = (path) => frames.readTakenFile(this.#database, path)
   master: Store['master'] = (want) => frames.readMaster(this.#database, want)
   reference: Store['reference'] = (fieldId, filter) => frames.readReference(this.#database, fieldId, filter)
   detection: Store['detection'] = (detectionId) => detections.readDetection(this.#database, detectionId)
@@ -167,6 +168,7 @@ class SqliteTransaction implements Transaction {
   putFrame: Transaction['putFrame'] = (frame) => frames.putFrame(this.#database, frame)
   updateFrame = (frameId: string, change: Partial<FrameRecord>): void =>
     frames.updateFrame(this.#database, frameId, change)
+  putTakenFile: Transaction['putTakenFile'] = (file) => frames.putTakenFile(this.#database, file)
   putMaster: Transaction['putMaster'] = (master) => frames.putMaster(this.#database, master)
   putReference: Transaction['putReference'] = (reference) => frames.putReference(this.#database, reference)
   putDetection: Transaction['putDetection'] = (detection) => detections.putDetection(this.#database, detection)

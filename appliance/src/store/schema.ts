@@ -142,4 +142,13 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX sessions_by_user ON sessions (username);
   `,
+  `
+  CREATE TABLE taken_files (
+    path TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    modified_at_ms REAL NOT NULL,
+    sha256 TEXT NOT NULL,
+    frame_id TEXT NOT NULL REFERENCES frames (frame_id)
+  ) STRICT;
+  `,
 ]

@@ -82,6 +82,17 @@ export interface OutboxRow extends AlertRecord {
   readonly urgency?: number
 }
 
+/** A file of the watched folder that was taken as a frame: it is not taken again while it is the same. */
+export interface TakenFile {
+  /** Absolute. */
+  readonly path: string
+  readonly bytes: number
+  readonly modifiedAtMs: number
+  /** Of the file, not of the frame. */
+  readonly sha256: string
+  readonly frameId: string
+}
+
 /** One opinion on a detection. Later ones do not erase earlier ones. */
 export interface LabelRecord {
   readonly detectionId: string
@@ -111,6 +122,8 @@ export interface Transaction {
   giveUpJob(jobId: number, reason: string): void
   putFrame(frame: FrameRecord): void
   updateFrame(frameId: string, change: Partial<FrameRecord>): void
+  /** What was known of a file of this path is forgotten. */
+  putTakenFile(file: TakenFile): void
   putMaster(master: MasterRecord): void
   putReference(reference: ReferenceRecord): void
   putDetection(detection: DetectionRecord): void
@@ -156,6 +169,7 @@ export interface Store extends Disposable {
     readonly state?: string
   }): FrameRecord[]
   frameCounts(nightId: string): { readonly captured: number; readonly calibrated: number; readonly rejected: number }
+  takenFile(path: string): TakenFile | undefined
   /** The newest master of this kind and shape; darks by nearest exposure time. */
   master(want: {
     readonly type: MasterRecord['type']

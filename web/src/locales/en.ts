@@ -276,6 +276,7 @@ export const en = {
   'event.frame.captured': 'Frame of {field} captured',
   'event.frame.calibrated': 'Frame calibrated, {stars} stars',
   'event.frame.rejected': 'Frame rejected: {reason}',
+  'event.frame.refused': '{name} not taken as a frame: {reason}',
   'event.exposure.failed': 'Exposure failed: {reason}',
   'event.master.built': 'Master {type} built from {n} frames',
   'event.reference.built': 'Reference of {field} built from {n} frames',

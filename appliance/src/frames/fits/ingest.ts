@@ -14,20 +14,24 @@ export type Ingested =
 
 /**
  * Takes a FITS file, plain or tile-compressed (.fits.fz), as a camera driver sent it: checks it against its own header, puts `facts` into the header of its image
- * and adds checksums. The pixels' bytes and every other card stay as they are. What is wrong with the file is a value:
- * a camera may send anything.
+ * and adds checksums. The pixels' bytes and every other card stay as they are. What is wrong with the file, which is called
+ * `name`, is a value: a camera may send anything.
  */
-export function frameFromCamera(bytes: Uint8Array, facts: HeaderEntries): Ingested {
+export function frameFromCamera(
+  bytes: Uint8Array,
+  facts: HeaderEntries,
+  name: string = 'the camera’s frame',
+): Ingested {
   try {
-    return rewrite(bytes, facts)
+    return rewrite(bytes, facts, name)
   } catch (error) {
     if (error instanceof NightjarError && error.code.startsWith('fits/')) return { ok: false, reason: error.message }
     throw error
   }
 }
 
-function rewrite(bytes: Uint8Array, facts: HeaderEntries): Ingested {
-  const file = openFits(bytes, { name: 'the camera’s frame' })
+function rewrite(bytes: Uint8Array, facts: HeaderEntries, name: string): Ingested {
+  const file = openFits(bytes, { name })
   const image = firstImage(file)
   const { width, height } = imageSize(file, image)
   if (image.kind === 'compressed') {

@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path'
 import { type Clock, systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import type { TonightState } from '../../contract/api.ts'
+import { defaultSettings } from '../../contract/config.ts'
 import type { DetectionRecord, EntryRecord, FrameRecord } from '../../contract/records.ts'
 import type { ObservatoryControl } from '../../observatory/control.ts'
+import { ingestInTurn } from '../../observatory/ingestFile.ts'
 import { openStore } from '../../store/openStore.ts'
 import type { OutboxRow, Store } from '../../store/store.ts'
 import type { Daemon } from '../daemon.ts'
@@ -19,6 +21,9 @@ const width = 960
 const height = 640
 const fields = ['ngc1365', 'm74', 'abell-426', 'ngc1365', 'm33-ne', 'm74']
 const minuteMs = 60_000
+const testQueueLimit = 2
+/** Frames of it are taken when they are brought. */
+const testFields = [{ fieldId: 'M31', raDeg: 10.684708, decDeg: 41.26875, exposureSeconds: 30, filter: 'L' }]
 
 /** A clock that runs as fast as the wall's but began at `testNightMs`. */
 export function nightClock(): Clock {
@@ -61,6 +66,8 @@ export function openTestDaemon(
       phase = 'closed'
       return { ok: true }
     },
+    hasRoom: () => store.jobCounts('preprocessing').waiting < testQueueLimit,
+    ingest: ingestInTurn({ store, clock, settings: () => ({ ...defaultSettings, fields: testFields }) }),
     label(detectionId, label, by) {
       asked.push(`label ${detectionId} ${label} ${by}`)
       const state = label === 'real' ? 'validated' : label === 'bogus' ? 'dismissed' : 'pending'

@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { VirtualClock } from '@nightjar/firmware-bridge/clock.ts'
+import { expect, test, vi } from 'vitest'
+import { foreignFile } from '../observatory/testing/foreignFile.ts'
+import { buildApp } from '../server/server.ts'
+import { openTestDaemon, testNightMs } from '../server/testing/observatory.ts'
+import { loginAs, testPassword } from '../server/testing/panelClient.ts'
+import { openSettings } from '../store/settings.ts'
+import { temporaryFolder } from '../store/testing/samples.ts'
+import { run, takeThrough } from './ingest.ts'
+
+test('nightjar ingest brings files to a running daemon, and straight to a store without one', async () => {
+  using folder = temporaryFolder()
+  const clock = new VirtualClock(testNightMs)
+  using daemon = openTestDaemon(join(folder.path, 'data'), clock)
+  await using app = await buildApp(daemon, { webFolder: folder.path })
+  const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  const files = ['good.fits', 'bad.fits'].map((name) => join(folder.path, name))
+  writeFileSync(files[0]!, foreignFile())
+  writeFileSync(files[1]!, 'hello')
+  await loginAs(app, daemon, 'operator')
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const address = app.server.address()
+  if (typeof address !== 'object' || !address) throw new Error('no address')
+  const url = `http://127.0.0.1:${address.port}`
+  const take = await takeThrough(url, 'a-operator', testPassword, clock)
+  expect(await take(files[0]!)).toMatchObject({ ok: true, known: false, frame: { provenance: { source: 'archive' } } })
+  expect(await take(files[1]!)).toMatchObject({ ok: false, reason: expect.stringMatching(/bad\.fits/) })
+  await expect(takeThrough(url, 'a-operator', 'wrong', clock)).rejects.toMatchObject({ code: 'cli/daemon' })
+  await expect(run([files[0]!, '--data', daemon.store.folder])).rejects.toMatchObject({ code: 'cli/usage' })
+
+  const other = join(folder.path, 'other')
+  mkdirSync(other)
+  const settings = await openSettings(other)
+  const field = { fieldId: 'M31', raDeg: 10.684708, decDeg: 41.26875, exposureSeconds: 30, filter: 'L' }
+  await settings.update((now) => ({ ...now, fields: [field] }))
+  expect(await run([files[0]!, files[0]!, '--data', other])).toBe(0)
+  expect(await run([files[1]!, '--data', other])).toBe(1)
+  expect(printed.mock.calls.map(([line]) => String(line).slice(folder.path.length))).toEqual([
+    expect.stringMatching(/good\.fits: taken as .* \(light, M31\)/),
+    expect.stringMatching(/good\.fits: known as /),
+    expect.stringMatching(/bad\.fits: refused, /),
+  ])
+  printed.mockRestore()
+})
