@@ -54,14 +54,31 @@ export function linesThrough<T>(
   for (const bin of votes.above(least)) {
     if (looked === mostProposals) break
     const line = votes.line(bin)
-    if (waiting.filter((point) => Math.abs(across(line, point)) <= binPixels).length < least) continue
+    if (spreadVotes(line, waiting) < least) continue
     looked++
-    for (const part of explain(line)) {
+    const parts = explain(line)
+    for (const part of parts) {
       found.push(part.found)
       waiting = waiting.filter((point) => !explains(part, point))
     }
+    // Points that made nothing of their best line would only propose its neighbours.
+    if (parts.length === 0) waiting = waiting.filter((point) => Math.abs(across(line, point)) > binPixels)
   }
   return found
+}
+
+/** Points on the line, at most four for each 16 px along it: a bright spot on the line is no trail. */
+function spreadVotes(line: Line, points: readonly Point[]): number {
+  const counts = new Map<number, number>()
+  let votes = 0
+  for (const point of points) {
+    if (Math.abs(across(line, point)) > binPixels) continue
+    const block = Math.floor(((point.x - line.x) * line.cos + (point.y - line.y) * line.sin) / (4 * binPixels))
+    const count = counts.get(block) ?? 0
+    counts.set(block, count + 1)
+    if (count < 4) votes++
+  }
+  return votes
 }
 
 class Votes {
@@ -77,10 +94,12 @@ class Votes {
     this.#counts = new Uint16Array(angles * this.#bins)
     const counts = this.#counts
     const bins = this.#bins
+    const xs = Float64Array.from(points, (point) => point.x)
+    const ys = Float64Array.from(points, (point) => point.y)
     for (let k = 0; k < angles; k++) {
       const [c, s] = [this.#cos[k]! / binPixels, this.#sin[k]! / binPixels]
       const zero = k * bins + (bins >> 1) + 0.5 - (c * size.width + s * size.height) / 2
-      for (const point of points) counts[Math.floor(zero + c * point.x + s * point.y)]!++
+      for (let n = 0; n < xs.length; n++) counts[(zero + c * xs[n]! + s * ys[n]!) | 0]!++
     }
   }
 

@@ -2,7 +2,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import { differenceFrames } from './difference.ts'
-import { findStreaks } from './streaks.ts'
+import { findRegions } from './regions.ts'
+import { findStreaks, markStreaks } from './streaks.ts'
 import { makeScene } from './testScene.ts'
 
 const compute = createCompute({ threads: 1 })
@@ -55,7 +56,30 @@ describe('streaks', () => {
     expect(findStreaks(ridge(20, 2, (along) => (Math.abs(along % 30) < 3 ? 20 : 0)))).toEqual([])
   })
 
-  test('leave no candidates of their own, are marked, and hide nothing 15 px beside them', () => {
+  test('hide no source 15 px beside them, nor one far brighter on them', () => {
+    using _scratch = compute.scope()
+    const trail = ridge(0, 2, () => 9)
+    const { scorr, mask } = trail
+    for (const [x, y, peak] of [
+      [100, 165, 8],
+      [200, 150, 60],
+    ] as const) {
+      for (let k = 0; k < side * side; k++) {
+        const square = ((k % side) - x) ** 2 + (Math.floor(k / side) - y) ** 2
+        scorr.data[k]! += peak * Math.exp(-square / 8)
+      }
+    }
+    const loud = Int32Array.from([...scorr.data.keys()].filter((k) => scorr.data[k]! >= 5))
+    const streaks = findStreaks({ ...trail, loud })
+    expect(streaks).toHaveLength(1)
+    const { regions } = findRegions(scorr, loud, markStreaks({ scorr, mask }, streaks))
+    expect(regions.map(({ x, y }) => [x, y])).toEqual([
+      [200, 150],
+      [100, 165],
+    ])
+  })
+
+  test('leave no candidates of their own, are marked, and hide nothing beside them', () => {
     using _scratch = compute.scope()
     const clear = { width: 512, height: 512, seed: 'trails', starsPerMpix: 1500 }
     const scene = makeScene(compute, { ...clear, streaks: 3, transientsPerMpix: 130 })
