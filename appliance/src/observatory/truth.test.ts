@@ -72,7 +72,7 @@ describe('tracking', () => {
 
 describe('an exposure', () => {
   const camera = { widthPixels: 8, heightPixels: 8 } as CameraState
-  const glance = { pixels: 64, min: 290, max: 320, median: 300, fingerprint: 'one' }
+  const glance = { pixels: 64, min: 290, max: 320, median: 300, uniform: false, fingerprint: 'one' }
   const exposure = {
     type: 'light',
     exposureSeconds: 60,
@@ -90,7 +90,7 @@ describe('an exposure', () => {
     // Debian's camera under a clock set 1 h ahead: a 4 s exposure ended Ok after 2.0 s.
     ['cut short by a clock step', { exposureSeconds: 60, tookSeconds: 30 }, 'clock was stepped'],
     ['of the wrong size', { width: 4 }, '4 × 8'],
-    ['blank', { glance: { ...glance, min: 0, max: 0, median: 0 } }, 'no image'],
+    ['blank', { glance: { ...glance, min: 0, max: 0, median: 0, uniform: true } }, 'no image'],
     ['not a number', { glance: { ...glance, median: Number.NaN } }, 'no numbers'],
     ['the one before once more', { previousFingerprint: 'one' }, 'once more'],
     ['shortened by a simulator', { tookSeconds: 6, timeIsTrue: false }, undefined],

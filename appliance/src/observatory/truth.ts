@@ -137,8 +137,9 @@ function sizeTruth({ width, height, camera }: ExposureSeen): string | undefined 
 
 function contentTruth({ glance, previousFingerprint }: ExposureSeen): string | undefined {
   if (!glance) return undefined
-  if (Number.isNaN(glance.median)) return 'the frame holds no numbers'
-  if (glance.min === glance.max) return `every pixel is ${glance.max}: the camera sent no image`
+  if (Number.isNaN(glance.median ?? 0)) return 'the frame holds no numbers'
+  if (glance.uniform)
+    return `every pixel ${glance.max === undefined ? 'has one value' : `is ${glance.max}`}: the camera sent no image`
   if (glance.fingerprint === previousFingerprint) return 'the camera sent the frame before once more'
   return undefined
 }

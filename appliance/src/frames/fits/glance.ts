@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
-import { createCompute } from '../compute.ts'
-import { type FitsFile, type FitsHdu, firstImage } from './read.ts'
+import { type FitsFile, firstImage } from './read.ts'
 import { tiledImage } from './tiles.ts'
-import { unpackSome } from './unpack.ts'
+import { someTiles } from './unpack.ts'
 
 /** A quick look at some of an image's pixels, in ADU. */
 export interface Glance {
+  /** 0 for a tile-compressed image: nothing is unpacked for a look, and there are no values. */
   readonly pixels: number
-  readonly min: number
-  readonly max: number
-  readonly median: number
-  /** Of the looked-at pixels in their places: noise makes it differ between any two exposures of a real chip. */
+  readonly min?: number
+  readonly max?: number
+  readonly median?: number
+  /** Every pixel looked at has the same value, or every tile the same bytes. */
+  readonly uniform: boolean
+  /** Of the looked-at pixels in their places, or of the tiles' bytes: noise makes it differ between any two exposures of a real chip. */
   readonly fingerprint: string
 }
 
@@ -29,12 +31,12 @@ const readers: Readonly<Record<number, Reader>> = {
 /**
  * Looks at up to 4096 pixels of the first image, spread over all of it by steps of the golden ratio, which never fall in
  * with columns or amplifiers. Physical values: BZERO and BSCALE applied (FITS 4.0 §4.4.2.5). Undefined for images of a
- * kind that no camera sends (64-bit integers). Of a tile-compressed image 16 tiles are unpacked. Throws as `openFits` and
+ * kind that no camera sends (64-bit integers). Of a tile-compressed image the packed bytes of 16 tiles are taken. Throws as `openFits` and
  * `readImage` for damaged ones.
  */
 export function glance(file: FitsFile): Glance | undefined {
   const image = firstImage(file)
-  if (image.kind === 'compressed') return summaryOf(tiledValues(file, image))
+  if (image.kind === 'compressed') return packedSummary(someTiles(file, image, tiledImage(file, image)))
   const read = readers[image.bitpix]
   if (image.kind !== 'image' || !read) return undefined
   const bytesPerPixel = Math.abs(image.bitpix) / 8
@@ -51,14 +53,11 @@ export function glance(file: FitsFile): Glance | undefined {
   return summaryOf(values)
 }
 
-/** Up to 4096 pixels of some tiles. */
-function tiledValues(file: FitsFile, hdu: FitsHdu): Float64Array {
-  using compute = createCompute({ threads: 1 })
-  const { data } = unpackSome(compute, file, hdu, tiledImage(file, hdu))
-  return Float64Array.from({ length: Math.min(lookedAt, data.length) }, (_, index) => {
-    const at = data.length <= lookedAt ? index : Math.floor(((index * goldenRatio) % 1) * data.length)
-    return data[at] as number
-  })
+function packedSummary(tiles: readonly Uint8Array[]): Glance {
+  const hash = createHash('sha256')
+  for (const tile of tiles) hash.update(tile)
+  const uniform = tiles.length > 1 && tiles.every((tile) => Buffer.compare(tile, tiles[0]!) === 0)
+  return { pixels: 0, uniform, fingerprint: hash.digest('hex') }
 }
 
 function summaryOf(values: Float64Array): Glance | undefined {
@@ -71,6 +70,7 @@ function summaryOf(values: Float64Array): Glance | undefined {
     min: values[0]!,
     max: values.at(-1)!,
     median: values[values.length >> 1]!,
+    uniform: values[0] === values.at(-1),
   }
 }
 

@@ -1,5 +1,4 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
-import { createCompute } from '../compute.ts'
 import { withChecksums } from './checksum.ts'
 import { blockBytes, type HeaderEntries } from './header.ts'
 import { firstImage, imageSize, openFits } from './read.ts'
@@ -35,8 +34,7 @@ function rewrite(bytes: Uint8Array, facts: HeaderEntries, name: string): Ingeste
   const image = firstImage(file)
   const { width, height } = imageSize(file, image)
   if (image.kind === 'compressed') {
-    using compute = createCompute({ threads: 1 })
-    checkTiles(compute, file, image, tiledImage(file, image))
+    checkTiles(file, image, tiledImage(file, image))
   }
   const parts = file.hdus.flatMap((hdu) => {
     const data = new Uint8Array(Math.ceil(hdu.dataBytes / blockBytes) * blockBytes)

@@ -8,8 +8,8 @@ import { bytesOfElement, ditherTable, type TileColumn, type TiledImage, type Til
 
 /** Bytes of one tile of the table for the kernel `decodeTiles`. */
 const recordBytes = 96
-/** Unpacked when only a look is wanted. */
-export const tilesLookedAt = 16
+/** When only a look is wanted. */
+const tilesLookedAt = 16
 /** deflate cannot do better: 258 bytes from 2 bits. */
 const mostInflation = 1032
 /** So many pixels HCOMPRESS_1 and PLIO_1 may have a byte: a constant tile of 16 rows of a wide chip takes 27 bytes. */
@@ -368,31 +368,30 @@ export function unpackStored(compute: Compute, file: FitsFile, hdu: FitsHdu, ima
   return plane
 }
 
-/** The pixels of up to `most` whole tiles spread over the image, one under another: enough for a look. */
-export function unpackSome(
-  compute: Compute,
-  file: FitsFile,
-  hdu: FitsHdu,
-  image: TiledImage,
-  most = tilesLookedAt,
-): Plane {
-  checkWhole(file, hdu, image)
-  const whole = allTiles(image).filter(([, box]) => box.width === image.tileWidth && box.height === image.tileHeight)
-  const count = Math.min(most, whole.length)
-  const wanted = Array.from({ length: count }, (_, index) => {
-    const [tile, box] = whole[Math.floor(((index + 0.5) * whole.length) / count)] as readonly [number, Box]
-    return [tile, { ...box, x: 0, y: index * image.tileHeight }] as const
-  })
-  const plane = compute.float32(image.tileWidth, image.tileHeight * count)
-  using _scratch = compute.scope()
-  decode(compute, load(compute, file, hdu, image), plane, wanted)
-  return plane
+/** The table and heap of an HDU as plain bytes, for a look without unpacking. */
+function peek(file: FitsFile, hdu: FitsHdu, image: TiledImage): Packed {
+  const bytes = Buffer.alloc(hdu.dataBytes)
+  file.readInto(hdu.dataOffset, bytes)
+  return { file, hdu, image, pointer: 0, bytes, asStored: true }
 }
 
-/** Throws `fits/tile` for a damaged image as far as can be told without unpacking it all: every tile's place, 16 tiles' data. */
-export function checkTiles(compute: Compute, file: FitsFile, hdu: FitsHdu, image: TiledImage): void {
-  using _scope = compute.scope()
-  unpackSome(compute, file, hdu, image, tilesLookedAt)
-  const packed = load(compute, file, hdu, image)
+/** The packed bytes of up to 16 tiles spread over the image. Nothing is unpacked. Throws `fits/tile`. */
+export function someTiles(file: FitsFile, hdu: FitsHdu, image: TiledImage): Uint8Array[] {
+  const packed = peek(file, hdu, image)
+  const count = Math.min(tilesLookedAt, image.tiles)
+  return Array.from({ length: count }, (_, index) => {
+    const tile = image.firstTile + Math.floor(((index + 0.5) * image.tiles) / count)
+    const { offset, bytes } = pieceOf(packed, tile)
+    return packed.bytes.subarray(offset, offset + bytes)
+  })
+}
+
+/**
+ * Throws `fits/tile` or `fits/lying` for what can be told without unpacking: the size of the whole, every tile's place and
+ * whether so few bytes can be its pixels.
+ */
+export function checkTiles(file: FitsFile, hdu: FitsHdu, image: TiledImage): void {
+  checkWhole(file, hdu, image)
+  const packed = peek(file, hdu, image)
   for (const [tile, box] of allTiles(image)) checkDue(packed, tile, pieceOf(packed, tile), box.width * box.height)
 }
