@@ -1,6 +1,7 @@
 import type { Compute } from '../frames/compute.ts'
 import { FitsHeader } from '../frames/fits/header.ts'
 import { type FitsFile, openFits, readFrame, readImage } from '../frames/fits/read.ts'
+import { readTable, tableHdu } from '../frames/fits/table.ts'
 import type { HduToWrite, Pixels } from '../frames/fits/write.ts'
 import type { Frame } from '../frames/frame.ts'
 import { createMesh, createSplineMesh } from '../frames/mesh.ts'
@@ -25,21 +26,23 @@ export function meshFor({ width, height }: { readonly width: number; readonly he
   return Math.max(16, Math.min(64, Math.floor(Math.min(width, height) / 3)))
 }
 
-const columns = [
-  'x',
-  'y',
-  'fluxAdu',
-  'fluxErrorAdu',
-  'peakAdu',
-  'fwhmPixels',
-  'hfrPixels',
-  'ellipticity',
-  'positionAngleDeg',
-  'snr',
-  'areaPixels',
-  'flags',
-  'kronFluxAdu',
-] as const satisfies readonly (keyof Star)[]
+/** Columns of STARS and their units as FITS writes them. */
+const columns = {
+  x: 'pix',
+  y: 'pix',
+  fluxAdu: 'adu',
+  fluxErrorAdu: 'adu',
+  peakAdu: 'adu',
+  fwhmPixels: 'pix',
+  hfrPixels: 'pix',
+  ellipticity: undefined,
+  positionAngleDeg: 'deg',
+  snr: undefined,
+  areaPixels: 'pix',
+  flags: undefined,
+  kronFluxAdu: 'adu',
+} as const satisfies Partial<Record<keyof Star, string | undefined>>
+const whole: readonly string[] = ['areaPixels', 'flags']
 
 /** Measures sky and stars of a frame. Meshes are allocated from `compute`. */
 export function measureFrame(compute: Compute, { science, mask, width, height }: Frame): Measured {
@@ -64,18 +67,14 @@ export function measuredExtensions({ background, stars }: Measured): HduToWrite[
 }
 
 function starTable(stars: readonly Star[]): HduToWrite {
-  const data = new Float64Array(stars.length * columns.length)
-  stars.forEach((star, row) => {
-    columns.forEach((column, k) => {
-      data[row * columns.length + k] = star[column] ?? Number.NaN
-    })
-  })
-  const names = Object.fromEntries(columns.map((column, k) => [`TTYPE${k + 1}`, column]))
-  return {
-    header: FitsHeader.from(names),
-    data: { width: columns.length, height: stars.length, data },
-    extname: 'STARS',
-  }
+  const names = Object.keys(columns) as (keyof typeof columns)[]
+  const table = names.map((name) => ({
+    name,
+    kind: whole.includes(name) ? ('J' as const) : ('D' as const),
+    values: stars.map((star) => star[name] ?? Number.NaN),
+    ...(columns[name] === undefined ? {} : { unit: columns[name] }),
+  }))
+  return { table: tableHdu('STARS', table) }
 }
 
 /**
@@ -116,15 +115,12 @@ function valuesOf(compute: Compute, file: FitsFile, hdu: number): Float64Array {
   return Float64Array.from(readImage(compute, file, hdu).data)
 }
 
-/** As float64, without a detour through pixels: a position needs more than the seven digits of float32. */
 function readStars(file: FitsFile): Star[] {
-  const hdu = named(file, 'STARS')
-  if (!hdu || hdu.bitpix !== -64 || hdu.shape[0] !== columns.length) return []
-  const bytes = new Uint8Array(hdu.dataBytes)
-  file.readInto(hdu.dataOffset, bytes)
-  const view = new DataView(bytes.buffer)
+  const hdu = file.hdus.find(({ kind, name }) => kind === 'table' && name === 'STARS')
+  if (!hdu) return []
+  const table = readTable(file, hdu.index).filter(({ name }) => Object.hasOwn(columns, name))
   return Array.from({ length: hdu.shape[1] ?? 0 }, (_, row) => {
-    const star = columns.map((column, k) => [column, view.getFloat64((row * columns.length + k) * 8)] as const)
+    const star = table.map(({ name, values }) => [name, values[row]] as const)
     // The Kron flux of fainter stars is not measured.
     return Object.fromEntries(star.filter(([, value]) => !Number.isNaN(value))) as unknown as Star
   })

@@ -3,6 +3,7 @@ import type { Frame } from '../frame.ts'
 import type { PixelArray } from '../plane.ts'
 import { withChecksums, withEmptyChecksums } from './checksum.ts'
 import { blockBytes, FitsHeader, type HeaderEntries } from './header.ts'
+import type { EncodedTable } from './table.ts'
 
 export type Bitpix = 8 | 16 | 32 | -32 | -64
 
@@ -23,6 +24,8 @@ export interface HduToWrite {
   /** Stored value = pixel − bzero. Default 0, and 32768 for Uint16Array or `bitpix` 16 of float pixels. */
   readonly bzero?: number
   readonly extname?: string
+  /** A binary table (`tableHdu`) instead of all of the above; never the first HDU. */
+  readonly table?: EncodedTable
 }
 
 export interface EncodeOptions {
@@ -120,6 +123,7 @@ function structuralHeader(hdu: HduToWrite, index: number, layout: Layout, extens
 
 /** An HDU whose size and place in the file are known before its pixels are written. */
 interface PlacedHdu extends Layout {
+  readonly table?: EncodedTable | undefined
   readonly header: FitsHeader
   readonly pixels: Pixels | undefined
   readonly headerBytes: number
@@ -127,6 +131,13 @@ interface PlacedHdu extends Layout {
 }
 
 function place(hdu: HduToWrite, index: number, extensions: boolean, checksum: boolean): PlacedHdu {
+  if (hdu.table) {
+    if (index === 0)
+      throw new NightjarError('fits/table', 'a table cannot be the first HDU: put an image or {} before it')
+    const { header, data } = hdu.table
+    const sizes = { headerBytes: header.encode().length, dataBytes: data.length }
+    return { bitpix: 8, zero: 0, shape: [], header, pixels: undefined, table: hdu.table, ...sizes }
+  }
   const pixels = hdu.data
   if (pixels && pixels.data.length !== pixels.width * pixels.height) {
     const size = `${pixels.width} × ${pixels.height}`
@@ -143,7 +154,7 @@ function place(hdu: HduToWrite, index: number, extensions: boolean, checksum: bo
 }
 
 /**
- * A FITS file of one or more image HDUs, the first one primary. Headers keep the caller's cards; SIMPLE … NAXISn, BZERO and
+ * A FITS file of one or more HDUs, images or tables, the first one primary. Headers keep the caller's cards; SIMPLE … NAXISn, BZERO and
  * BSCALE are made to fit the data. Throws `fits/size` when the array and its size disagree.
  */
 export function encodeFits(hdus: readonly HduToWrite[], options: EncodeOptions = {}): Uint8Array {
@@ -153,10 +164,11 @@ export function encodeFits(hdus: readonly HduToWrite[], options: EncodeOptions =
   // Not from Buffer's pool: typed arrays over it need its start to be aligned.
   const file = Buffer.from(new ArrayBuffer(total))
   let at = 0
-  for (const { header, pixels, headerBytes, dataBytes, bitpix, zero } of placed) {
+  for (const { header, pixels, table, headerBytes, dataBytes, bitpix, zero } of placed) {
     const data = file.subarray(at + headerBytes, at + headerBytes + dataBytes)
-    if (pixels) encodeData(data, pixels.data, bitpix, zero)
-    file.set((checksum ? withChecksums(header, data) : header).encode(), at)
+    if (table) data.set(table.data)
+    else if (pixels) encodeData(data, pixels.data, bitpix, zero)
+    file.set((checksum && !table ? withChecksums(header, data) : header).encode(), at)
     at += headerBytes + dataBytes
   }
   return file
