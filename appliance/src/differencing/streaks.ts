@@ -100,7 +100,9 @@ class Trail {
 
   streaks(): Streak[] {
     // The proposal may be 4 px off at the ends of a long trail: it is moved onto the ridge, from the brightest part outwards.
-    for (const reach of [6, 6, 4]) if (!this.#centre(reach)) return []
+    // Most proposals are a row of unrelated spots, and show no run after the first move.
+    if (!this.#centre(6) || this.#runs(this.#lit()).length === 0) return []
+    for (const reach of [6, 4]) if (!this.#centre(reach)) return []
     return this.#runs(this.#lit()).flatMap(([first, last]) => this.#measure(first, last) ?? [])
   }
 
