@@ -27,7 +27,8 @@ const unixEpochMjd = 40587
 const dayMs = 86_400_000
 /** The contract's limit of a field's filter. */
 const filterLimit = 16
-const moment = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d*)?)?))?Z?$/
+/** A zone is outside the standard; MicroObservatory writes one, and its MJD-OBS has only three decimals. */
+const moment = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d*)?)?))?(?:Z|([+-]\d{2}):?(\d{2}))?$/
 
 /** Reads type, start, length and filter of an exposure; the reason names the keyword to set. */
 export function foreignFacts(header: FitsHeader): ForeignAnswer {
@@ -69,9 +70,10 @@ function startOf(header: FitsHeader): number | string {
 }
 
 function dateOf(header: FitsHeader): number | undefined {
-  const [, day, time] = moment.exec((header.text('DATE-OBS') ?? header.text('DATE-BEG') ?? '').trim()) ?? []
+  const [, day, time, zoneHours, zoneMinutes] =
+    moment.exec((header.text('DATE-OBS') ?? header.text('DATE-BEG') ?? '').trim()) ?? []
   const clock = time ?? header.text('TIME-OBS')?.trim() ?? header.text('UT')?.trim()
-  const atMs = Date.parse(`${day}T${clock}Z`)
+  const atMs = Date.parse(`${day}T${clock}${zoneHours === undefined ? 'Z' : `${zoneHours}:${zoneMinutes}`}`)
   return Number.isFinite(atMs) ? atMs : undefined
 }
 

@@ -93,6 +93,12 @@ describe('a file of another program', () => {
     expect(await ingestFile({ ...deps, store: second }, foreignFile(), upload)).toMatchObject({ known: true })
   })
 
+  it('of MicroObservatory was taken when its DATE-OBS says, with its zone', async () => {
+    // HATP-32171220020312.fits: the name is the moment in UTC, 2017-12-20 02:03:12.
+    const cards = { 'DATE-OBS': '2017-12-19T19:03:12.855-0700', 'MJD-OBS': 58107.086 }
+    expect((await taken(foreignFile(cards))).frame.capturedAtMs).toBe(Date.UTC(2017, 11, 20, 2, 3, 12, 855))
+  })
+
   it('without a filter has that of its field; a bias needs no place and makes no job', async () => {
     expect((await taken(foreignFile({ FILTER: undefined }))).frame.filter).toBe('R')
     const bias = await taken(foreignFile({ IMAGETYP: 'Bias Frame', OBJCTRA: undefined, EXPTIME: undefined }))
