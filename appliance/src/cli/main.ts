@@ -15,6 +15,7 @@ export const commands = {
   diff: 'difference two FITS images and list what changed',
   calibrate: 'subtract bias and dark, divide by flat, propagate variance and masks',
   stars: 'measure the stars of a FITS image',
+  stack: 'align frames of one field and average them, without satellites and cosmic rays',
   solve: 'find where on the sky a FITS image points',
   photometry: 'draw the light curve of a star from a series of frames, with its transit',
   ingest: 'take FITS files of an archive as frames',

@@ -100,6 +100,21 @@ export const TonightState = Type.Object({
 })
 export type TonightState = Static<typeof TonightState>
 
+/** The newest live stack of the night. */
+export const LiveStackState = Type.Object({
+  nightId: Type.String(),
+  fieldId: Type.String(),
+  filter: Type.String(),
+  /** The frame that joined last. */
+  lastFrameId: Type.String(),
+  frames: Type.Integer(),
+  /** Of all frames together. */
+  exposureSeconds: Type.Number(),
+  /** How much fainter than its first frame it shows things. */
+  depthGainMag: Type.Number(),
+})
+export type LiveStackState = Static<typeof LiveStackState>
+
 export const FramePage = Type.Object({ frames: Type.Array(FrameRecord), nextBefore: Type.Optional(Type.Number()) })
 export type FramePage = Static<typeof FramePage>
 /** How a FITS file is brought: the body of the request is the file. */

@@ -98,6 +98,14 @@ export const eventBodies = {
     replaces: Type.Optional(Type.String()),
     reason: Type.Optional(Type.String()),
   }),
+  /** A good frame joined the live stack of its night, field and filter, or could not; the frame itself is as good as before. */
+  'liveStack.grown': Type.Object({
+    frameId: Type.String(),
+    fieldId: Type.String(),
+    frames: Type.Integer(),
+    depthGainMag: Type.Number(),
+  }),
+  'liveStack.failed': Type.Object({ frameId: Type.String(), reason: Type.String() }),
   'candidates.found': Type.Object({
     frameId: Type.String(),
     referenceId: Type.String(),

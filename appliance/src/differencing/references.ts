@@ -140,7 +140,11 @@ function readLayer(file: number, compute: Compute, pointer: number, bytes: numbe
 }
 
 /** Flux in the best frame ÷ flux in this one, from the stars that matched; 1 when there are none. */
-function fluxScale(best: Survey, one: Survey, { pairs }: Registration): number {
+export function fluxScale(
+  best: Pick<Survey, 'stars'>,
+  one: Pick<Survey, 'stars'>,
+  { pairs }: Pick<Registration, 'pairs'>,
+): number {
   const [from, to] = [registrationStars(best.stars), registrationStars(one.stars)]
   const clean = new Set<unknown>([...photometricStars(best.stars), ...photometricStars(one.stars)])
   const ratios = pairs

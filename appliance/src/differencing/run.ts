@@ -29,6 +29,11 @@ const tasks = import.meta.resolve('./runPixels.ts')
 const differenceFiles = taskIn<typeof import('./runPixels.ts'), 'differenceFiles'>(tasks, 'differenceFiles')
 const stackReference = taskIn<typeof import('./runPixels.ts'), 'stackReference'>(tasks, 'stackReference')
 
+const growLiveStack = taskIn<typeof import('./liveStackTask.ts'), 'growLiveStack'>(
+  import.meta.resolve('./liveStackTask.ts'),
+  'growLiveStack',
+)
+
 export function createDifferencingStage(deps: DifferencingDeps): Stage {
   return { name: 'differencing', run: (job) => run(deps, job) }
 }
@@ -45,6 +50,7 @@ async function run(deps: DifferencingDeps, job: Job): Promise<void> {
   const { store, clock } = deps
   const frame = store.frame(job.subject)
   if (!frame?.calibratedPath) throw new NightjarError('differencing/unknown', `frame ${job.subject} is not calibrated`)
+  if (frame.quality?.grade === 'good') await stackLive(deps, frame)
   const reference = store.reference(frame.fieldId, frame.filter)
   const plan = planReference(deps, frame, reference)
   // A job that was killed while it built a better reference has its frame differenced already.
@@ -52,6 +58,22 @@ async function run(deps: DifferencingDeps, job: Job): Promise<void> {
   if (undone) await difference(deps, job, frame, reference, plan === undefined)
   if (plan) return build(deps, job, frame, plan)
   if (!undone) store.commit(clock.now(), (tx) => tx.finishJob(job.jobId))
+}
+
+/** The live stack is for the eye: what goes wrong with it is told, and takes nothing from the frame. */
+async function stackLive({ store, clock, offload }: DifferencingDeps, frame: FrameRecord): Promise<void> {
+  const { frameId, nightId, fieldId, filter, exposureSeconds } = frame
+  const path = join(store.folder, frame.calibratedPath!)
+  const input = { folder: store.folder, nightId, fieldId, filter, frameId, exposureSeconds, path }
+  try {
+    const { state, isNew } = await clock.during(offload.run(growLiveStack, input))
+    const { frames, depthGainMag } = state
+    if (isNew)
+      store.commit(clock.now(), (tx) => tx.event('liveStack.grown', { frameId, fieldId, frames, depthGainMag }))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    store.commit(clock.now(), (tx) => tx.event('liveStack.failed', { frameId, reason }))
+  }
 }
 
 async function difference(

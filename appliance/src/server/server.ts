@@ -18,6 +18,7 @@ import { addAccountRoutes } from './routes/account.ts'
 import type { Api, RouteContext } from './routes/context.ts'
 import { addDetectionRoutes } from './routes/detections.ts'
 import { addFrameRoutes } from './routes/frames.ts'
+import { addLiveStackRoutes } from './routes/liveStack.ts'
 import { addNightRoutes } from './routes/night.ts'
 import { addObservatoryRoutes } from './routes/observatory.ts'
 import { addUploadRoute } from './routes/uploads.ts'
@@ -134,6 +135,7 @@ function addRoutes(app: Api, context: RouteContext, webFolder: string): void {
   addObservatoryRoutes(app, context)
   addFrameRoutes(app, context)
   addUploadRoute(app, context)
+  addLiveStackRoutes(app, context)
   addDetectionRoutes(app, context)
   addLiveRoute(app, context)
   app.get('/api/openapi.json', { config: { access: 'viewer' }, schema: { hide: true } }, async () => app.swagger())

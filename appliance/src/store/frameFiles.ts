@@ -94,6 +94,29 @@ export async function writeDurably(
   }
 }
 
+/**
+ * Writes a file that is kept up to date in place of the one before: after a crash there is the old one or the new one,
+ * whole. Only one at a time may write it. A full disk throws `store/full` and leaves the old one.
+ */
+export async function replaceDurably(
+  path: string,
+  data: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  files: Files = diskFiles,
+): Promise<WrittenFile> {
+  checkName(path)
+  const part = `${path}${partSuffix}`
+  try {
+    await makeFolderDurably(dirname(path), files)
+    await files.remove(part)
+    const written = await writePart(part, data, files)
+    await files.rename(part, path)
+    await files.syncFolder(dirname(path))
+    return written
+  } catch (error) {
+    throw nameFileFailure(error, path)
+  }
+}
+
 /** sha256 and length of a stored file. Throws `files/missing` when it is not there. */
 export async function hashFile(path: string, files: Files = diskFiles): Promise<WrittenFile> {
   const hash = createHash('sha256')

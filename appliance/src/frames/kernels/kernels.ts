@@ -205,6 +205,33 @@ export interface Kernels {
     noData: number,
     scratch: number,
   ): void
+  liveStackAdd(
+    rowFrom: number,
+    rowTo: number,
+    science: number,
+    mask: number,
+    width: number,
+    scale: number,
+    weight: number,
+    perSignal: number,
+    unusable: number,
+    mean: number,
+    total: number,
+    held: number,
+    heldWeight: number,
+  ): void
+  liveStackShow(
+    rowFrom: number,
+    rowTo: number,
+    mean: number,
+    total: number,
+    held: number,
+    heldWeight: number,
+    out: number,
+    width: number,
+    perSignal: number,
+    level: number,
+  ): void
   zogyTiles(tileFrom: number, tileTo: number, job: number): void
   cellMedians(
     rowFrom: number,
