@@ -306,6 +306,23 @@ function referenceOf(compute: Compute): unknown {
   }
 }
 
+/** Three frames, one of another scale, and the picture of their mean. */
+function liveStack(compute: Compute): unknown {
+  const planes = [0, 1, 2, 3].map(() => compute.float32(width, height))
+  const pointers = planes.map(({ pointer }) => pointer)
+  for (const k of [0, 1, 2]) {
+    const { science, mask } = frame(compute, `live ${k}`, 0.5)
+    const unusable = MaskFlag.noData | MaskFlag.bad
+    compute.rows('liveStackAdd', height, [
+      ...[science.pointer, mask.pointer, width, 1 + 0.1 * k, 1.5 - 0.2 * k, 0.6, unusable],
+      ...pointers,
+    ])
+  }
+  const out = compute.float32(width, height)
+  compute.rows('liveStackShow', height, [...pointers, out.pointer, width, 0.6, 100])
+  return [...planes, out].map(({ data }) => data)
+}
+
 /** Places and S_corr of what a whole difference of two frames finds: alike everywhere, but not to the last bit. */
 function difference(compute: Compute): readonly number[][] {
   using _scratch = compute.scope()
@@ -351,6 +368,7 @@ const operations: Readonly<Record<string, (compute: Compute) => unknown>> = {
   'warp, thin-plate spline': (compute) => warped(compute, splined),
   'ZOGY tiles': zogy,
   'reference of three frames': referenceOf,
+  'live stack of three frames': liveStack,
 }
 
 /** Every operation on so many threads. */
