@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
+import { replaceDurably } from '../store/frameFiles.ts'
 import { addToLiveStack, beginLiveStack, depthGainMag, type LiveStack, showLiveStack } from './liveStack.ts'
-import { readLiveStack, writeLiveStack } from './liveStackFile.ts'
-import { growLiveStack } from './liveStackTask.ts'
+import { liveStackBytes, readLiveStack } from './liveStackFile.ts'
 import { type Prepared, prepare } from './prepare.ts'
+import { growLiveStack } from './runLiveStack.ts'
 import { makeScene, type SceneOptions } from './testScene.ts'
 import { affine, applyTransform, type PixelTransform } from './transform.ts'
 
@@ -158,7 +159,7 @@ test('a restart continues bit for bit, and a file that is not whole is no stack'
   using _scratch = compute.scope()
   const frames = Array.from({ length: 4 }, (_, n) => [`r-${n}`, exposure(`r-${n}`)] as const)
   const path = join(folder, 'restart.stack')
-  await writeLiveStack(path, stackOf(frames.slice(0, 2)))
+  await replaceDurably(path, liveStackBytes(stackOf(frames.slice(0, 2))))
   using single = createCompute({ threads: 1 })
   const restored = readLiveStack(single, path)!
   expect(restored.facts.frames.map(({ frameId }) => frameId)).toEqual(['r-0', 'r-1'])

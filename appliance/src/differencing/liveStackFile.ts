@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Compute } from '../frames/compute.ts'
-import { replaceDurably } from '../store/frameFiles.ts'
 import type { LiveStack, LiveStackFacts } from './liveStack.ts'
 
 /**
@@ -17,12 +16,8 @@ const mostFactsBytes = 64 * 1024 * 1024
 /** Of a plane written at once. */
 const pieceBytes = 4 * 1024 * 1024
 
-/** Replaces the file at once: a crash leaves the stack of before. Throws `store/full`. */
-export async function writeLiveStack(path: string, stack: LiveStack): Promise<void> {
-  await replaceDurably(path, pieces(stack))
-}
-
-function* pieces({ facts, mean, total, held, heldWeight }: LiveStack): Iterable<Uint8Array> {
+/** The bytes of the file, piece by piece; to be written beside the one before, and renamed. */
+export function* liveStackBytes({ facts, mean, total, held, heldWeight }: LiveStack): Iterable<Uint8Array> {
   const text = Buffer.from(JSON.stringify(facts))
   const head = Buffer.alloc(12)
   head.write(magic, 'latin1')

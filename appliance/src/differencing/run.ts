@@ -29,8 +29,8 @@ const tasks = import.meta.resolve('./runPixels.ts')
 const differenceFiles = taskIn<typeof import('./runPixels.ts'), 'differenceFiles'>(tasks, 'differenceFiles')
 const stackReference = taskIn<typeof import('./runPixels.ts'), 'stackReference'>(tasks, 'stackReference')
 
-const growLiveStack = taskIn<typeof import('./liveStackTask.ts'), 'growLiveStack'>(
-  import.meta.resolve('./liveStackTask.ts'),
+const growLiveStack = taskIn<typeof import('./runLiveStack.ts'), 'growLiveStack'>(
+  import.meta.resolve('./runLiveStack.ts'),
   'growLiveStack',
 )
 

@@ -7,7 +7,7 @@ import { encodeGreyPng } from '../frames/png.ts'
 import { stretchPreview } from '../frames/preview.ts'
 import { hashBytes, replaceDurably } from '../store/frameFiles.ts'
 import { addToLiveStack, beginLiveStack, depthGainMag, type LiveStack, showLiveStack } from './liveStack.ts'
-import { liveFolder, newestName, readLiveStack, writeLiveStack } from './liveStackFile.ts'
+import { liveFolder, liveStackBytes, newestName, readLiveStack } from './liveStackFile.ts'
 import { readPrepared } from './prepare.ts'
 
 /** What `run.ts` asks of the pixel worker for the live stack of the night. */
@@ -43,7 +43,7 @@ export async function growLiveStack(
   const result = addToLiveStack(compute, before, frame, { frameId, exposureSeconds })
   if (!result.ok) throw new NightjarError('differencing/liveStack', result.reason)
   const { stack, isNew } = result
-  if (isNew) await writeLiveStack(join(folder, `${name}.stack`), stack)
+  if (isNew) await replaceDurably(join(folder, `${name}.stack`), liveStackBytes(stack))
   const state = stateOf(input, stack)
   await replaceDurably(join(folder, `${name}.png`), drawLiveStack(compute, stack))
   const newest = { ...state, picture: `${name}.png` }
