@@ -73,8 +73,16 @@ const testTools = new Set(['vitest', 'fast-check', 'playwright-core'])
 
 /** Rooms with pure algorithm files and a thin shell that touches the store and the clock. */
 const stageRooms = new Set(['preprocessing', 'differencing', 'detection', 'curation', 'catalog', 'forwarding'])
-/** `runPixels.ts` is what `run.ts` has a worker thread do: it reads and writes the frame files. */
-const shells = new Set(['run.ts', 'runPixels.ts', 'runMasters.ts', 'giveLabel.ts', 'outbox.ts', 'benchmark.ts'])
+/** `runPixels.ts` and `runLiveStack.ts` are what `run.ts` has a worker thread do: they read and write the frame files. */
+const shells = new Set([
+  'run.ts',
+  'runPixels.ts',
+  'runLiveStack.ts',
+  'runMasters.ts',
+  'giveLabel.ts',
+  'outbox.ts',
+  'benchmark.ts',
+])
 /** The store's handles; its record types are only shapes. */
 const storeHandles = new Set(['Store', 'Transaction'])
 /** Pure functions that happen to live in the store's room. */
