@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { type Compute, createCompute } from '../frames/compute.ts'
 import { createMesh } from '../frames/mesh.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
-import { type EngineInput, isBetter, subtractWithChoice } from './engine.ts'
+import { type EngineInput, isClearlyCleaner, subtractWithChoice } from './engine.ts'
 
 const compute = createCompute({ threads: 2 })
 afterAll(() => compute[Symbol.dispose]())
@@ -158,12 +158,12 @@ describe('the choice of an engine', () => {
     expect(() => subtractWithChoice(compute, input)).toThrow(/no numbers; and with a matching kernel: /)
   })
 
-  test('weighs negative pixels first and the MAD where they are alike', () => {
-    const few = { sigma: 1.1, negativePerMpix: 10, positivePerMpix: 50 }
-    const many = { sigma: 1, negativePerMpix: 100, positivePerMpix: 50 }
-    expect([isBetter(few, many), isBetter(many, few)]).toEqual([true, false])
-    expect(isBetter({ ...few, sigma: 1.02 }, few)).toBe(true)
+  test('prefers the kernel only where it is clearly cleaner of both signs', () => {
+    const few = { sigma: 1, negativePerMpix: 40, positivePerMpix: 50 }
+    const many = { sigma: 1, negativePerMpix: 300, positivePerMpix: 50 }
+    expect([isClearlyCleaner(few, many), isClearlyCleaner(many, few)]).toEqual([true, false])
     // Sources that only one of them leaves behind.
-    expect(isBetter({ ...few, positivePerMpix: 200 }, many)).toBe(false)
+    expect(isClearlyCleaner({ ...few, positivePerMpix: 200 }, many)).toBe(false)
+    expect(isClearlyCleaner({ ...few, negativePerMpix: 0 }, few)).toBe(false)
   })
 })

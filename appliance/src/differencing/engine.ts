@@ -56,7 +56,9 @@ const loudSigma = 5
 const nearlyAlike = 1.5
 /** A result is taken when it has at most this share of the other's negative pixels, and not so many times its positive ones. */
 const clearlyFewer = 0.8
-const clearlyMore = 1.25
+const clearlyMore = 1.1
+/** Negative pixels that two or three stars may leave in a good subtraction. */
+const noticeablePerMpix = 100
 
 /**
  * Subtracts with the engine that suits, and says why. Allocates the planes of one result, or of two, from `compute`. Throws
@@ -88,7 +90,7 @@ function choose(zogy: Attempt | Failure, kernel: Attempt | Failure, doubts: stri
   }
   if (!zogy.ok) return taken('kernel', kernel as Attempt, zogy.reason)
   if (!kernel.ok) return taken('zogy', zogy, `${doubts}, but no matching kernel: ${kernel.reason}`)
-  const better = isBetter(kernel.noise, zogy.noise)
+  const better = isClearlyCleaner(kernel.noise, zogy.noise)
   const words = `${doubts}; ${inWords('proper subtraction', zogy.noise)}, ${inWords('matching kernel', kernel.noise)}`
   return better ? taken('kernel', kernel, words) : taken('zogy', zogy, words)
 }
@@ -102,25 +104,17 @@ function inWords(name: string, { sigma, negativePerMpix, positivePerMpix }: Nois
   return `${name} has a MAD of ${sigma.toFixed(2)}, ${down} negative and ${up} positive px/Mpix`
 }
 
-/** The clearly cleaner one wins, else the one with fewer positive pixels, else the one whose noise is nearer to the model. */
-export function isBetter(one: NoiseStatistics, other: NoiseStatistics): boolean {
-  if (isClearlyCleaner(one, other)) return true
-  if (isClearlyCleaner(other, one)) return false
-  if (
-    Math.max(one.positivePerMpix, other.positivePerMpix) >
-    clearlyMore * Math.min(one.positivePerMpix, other.positivePerMpix)
-  ) {
-    return one.positivePerMpix < other.positivePerMpix
-  }
-  return Math.abs(Math.log(one.sigma)) < Math.abs(Math.log(other.sigma))
-}
-
 function isTrusted(sigma: number): boolean {
   return sigma >= trustedSigma[0] && sigma <= trustedSigma[1]
 }
 
-function isClearlyCleaner(one: NoiseStatistics, other: NoiseStatistics): boolean {
+/**
+ * Whether a matching kernel is to be preferred: the other result has more negative pixels than a few stars make, this one has
+ * clearly fewer, and no more positive ones. Else proper subtraction stays, being deeper.
+ */
+export function isClearlyCleaner(one: NoiseStatistics, other: NoiseStatistics): boolean {
   const { negativePerMpix, positivePerMpix } = other
+  if (negativePerMpix < noticeablePerMpix) return false
   return one.negativePerMpix < clearlyFewer * negativePerMpix && one.positivePerMpix <= clearlyMore * positivePerMpix
 }
 
