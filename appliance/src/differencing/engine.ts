@@ -71,6 +71,10 @@ export function subtractWithChoice(compute: Compute, input: EngineInput): Subtra
     const reason = 'both PSFs are known and the noise is as modelled'
     return { engine: 'zogy', result: zogy.result, reason, kernel: undefined }
   }
+  if (zogy.ok && zogy.noise.negativePerMpix < noticeablePerMpix) {
+    const reason = `${doubts.join(', ')}; but ${inWords('proper subtraction', zogy.noise)}`
+    return { engine: 'zogy', result: zogy.result, reason, kernel: undefined }
+  }
   return choose(zogy, kernelSubtraction(compute, input), doubts.join(', '))
 }
 
