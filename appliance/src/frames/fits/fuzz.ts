@@ -10,6 +10,7 @@ import { glance } from './glance.ts'
 import { FitsHeader } from './header.ts'
 import { frameFromCamera } from './ingest.ts'
 import { openFits, readFrame } from './read.ts'
+import { readTable, tableHdu } from './table.ts'
 import { encodeFits } from './write.ts'
 
 /** What damaged FITS files did. */
@@ -81,6 +82,12 @@ export function fuzzSeeds(): FuzzSeed[] {
     { data: { ...size, data: Float32Array.of(1, 2, 3, 4, 5, 6) } },
     { data: mask, header, extname: 'MASK' },
     { data: { ...size, data: new Float32Array(6) }, extname: 'VARIANCE' },
+    {
+      table: tableHdu('STARS', [
+        { name: 'x', values: [1, 2] },
+        { name: 'name', values: ['a', 'bc'] },
+      ]),
+    },
   ])
   const base64 = [
     ...Object.values(reference.files).map((file) => file.base64),
@@ -145,6 +152,7 @@ function readAll(compute: Compute, bytes: Uint8Array): void {
   if (taken.ok) glance(openFits(taken.bytes))
   const frame = readFrame(compute, file)
   wcsFromHeader(frame.header)
+  for (const { kind, index } of file.hdus) if (kind === 'table') readTable(file, index)
 }
 
 function faultOf(error: unknown): string | undefined {

@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createCompute } from '../compute.ts'
 import { verifyChecksums } from './checksum.ts'
+import { FitsHeader } from './header.ts'
+import { packFits } from './pack.ts'
 import { openFits } from './read.ts'
 import { type Cell, type ColumnToWrite, readTable, tableHdu } from './table.ts'
 import { encodeFits } from './write.ts'
@@ -52,6 +55,12 @@ describe('a binary table of astropy', () => {
     const odd = Buffer.from(bytes)
     odd.write('Z', odd.indexOf("TFORM2  = '") + 11)
     expect(() => readTable(openFits(odd), 1)).toThrow(/TFORM2 is "Z/)
+    const empty = FitsHeader.from({
+      ...{ XTENSION: 'BINTABLE', BITPIX: 8, NAXIS: 2, NAXIS1: 0, NAXIS2: 2e7, PCOUNT: 0, GCOUNT: 1 },
+      ...{ TFIELDS: 1, TFORM1: '0A' },
+    })
+    const nothing = Buffer.concat([encodeFits([{}]), empty.encode()])
+    expect(() => readTable(openFits(nothing), 1)).toThrow(/promises 20000000 rows in 0 bytes/)
     expect(() => readTable(openFits(bytes), 0)).toThrow(/HDU 0 is not a binary table/)
   })
 })
@@ -68,7 +77,14 @@ const columns: readonly ColumnToWrite[] = [
 ]
 
 describe('a table that we write', () => {
-  const file = encodeFits([{}, { table: tableHdu('THINGS', columns) }])
+  const noted = FitsHeader.from({ NOTE: 'x'.repeat(200) })
+  const plane = { width: 20, height: 10, data: Float32Array.from({ length: 200 }, (_, i) => (i * 7919) % 101) }
+  const file = encodeFits([
+    { header: noted, data: plane },
+    { table: tableHdu('THINGS', columns) },
+    { data: { ...plane, data: Uint16Array.from(plane.data) }, extname: 'MASK' },
+    { data: plane, extname: 'VARIANCE' },
+  ])
 
   it('has the layout and the data of astropy, but for how texts and NaN are filled up', () => {
     const { header, data } = tableHdu('THINGS', columns)
@@ -104,14 +120,19 @@ describe('a table that we write', () => {
     expect(() => tableHdu('T', two)).toThrow(/column b has 0 rows and should have 1/)
   })
 
-  it('has nothing that fitsverify finds', ({ skip }) => {
+  it('has nothing that fitsverify finds, beside a mask and a variance, plain and packed', ({ skip }) => {
     if (spawnSync('fitsverify').error) skip('fitsverify is missing: apt-get install fitsverify')
     const folder = mkdtempSync(join(tmpdir(), 'nightjar-table-'))
     try {
-      writeFileSync(join(folder, 'table.fits'), file)
-      expect(spawnSync('fitsverify', ['-q', join(folder, 'table.fits')], { encoding: 'utf8' }).stdout).toMatch(
-        /^verification OK/,
-      )
+      using compute = createCompute({ threads: 1 })
+      const packings = [{}, { packing: 'GZIP_1' }, { packing: 'GZIP_2', quantizeLevel: 0 }] as const
+      const kinds = [file, ...packings.map((options) => packFits(compute, file, options))]
+      kinds.forEach((bytes, index) => {
+        const path = join(folder, `${index}.fits`)
+        writeFileSync(path, bytes)
+        const said = spawnSync('fitsverify', ['-q', path], { encoding: 'utf8' }).stdout
+        expect([index, said.split(':')[0]]).toEqual([index, 'verification OK'])
+      })
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -173,6 +173,10 @@ export function readTable(file: FitsFile, hduIndex: number): TableColumn[] {
     throw fitsError('header', file, `HDU ${hdu.index}: THEAP is ${heap}, within the table: the header is damaged`)
   }
   checkCells(file, hdu, rows * (fields.length + rowBytes))
+  // Columns without width cost no bytes and still a value a row.
+  if (rows * fields.length > heapSharing * hdu.dataBytes) {
+    throw fitsError('lying', file, `HDU ${hdu.index} promises ${rows} rows in ${hdu.dataBytes} bytes: it is damaged`)
+  }
   const bytes = new Uint8Array(hdu.dataBytes)
   file.readInto(hdu.dataOffset, bytes)
   const view = new DataView(bytes.buffer)

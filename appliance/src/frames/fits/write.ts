@@ -1,6 +1,7 @@
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { Frame } from '../frame.ts'
 import type { PixelArray } from '../plane.ts'
+import { cardLength } from './card.ts'
 import { withChecksums, withEmptyChecksums } from './checksum.ts'
 import { blockBytes, FitsHeader, type HeaderEntries } from './header.ts'
 import type { EncodedTable } from './table.ts'
@@ -118,7 +119,10 @@ function structuralHeader(hdu: HduToWrite, index: number, layout: Layout, extens
   const rest = given.cards.filter(
     (card) => !structural.test(card.key) && !(card.key === 'EXTNAME' && hdu.extname !== undefined),
   )
-  return new FitsHeader([...header.cards, ...rest])
+  // Readers of before FITS 4.0 are told of CONTINUE.
+  const continued = rest.some(({ raw }) => raw.length > cardLength) && !given.has('LONGSTRN')
+  const warning = continued ? FitsHeader.from({ LONGSTRN: 'OGIP 1.0' }).cards : []
+  return new FitsHeader([...header.cards, ...warning, ...rest])
 }
 
 /** An HDU whose size and place in the file are known before its pixels are written. */
