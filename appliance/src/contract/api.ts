@@ -115,6 +115,10 @@ export const LiveStackState = Type.Object({
 })
 export type LiveStackState = Static<typeof LiveStackState>
 
+/** Nothing in it while the running night has no stack. */
+export const NewestLiveStack = Type.Object({ stack: Type.Optional(LiveStackState) })
+export type NewestLiveStack = Static<typeof NewestLiveStack>
+
 export const FramePage = Type.Object({ frames: Type.Array(FrameRecord), nextBefore: Type.Optional(Type.Number()) })
 export type FramePage = Static<typeof FramePage>
 /** How a FITS file is brought: the body of the request is the file. */
