@@ -2,7 +2,7 @@ import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { type Failure, failure } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { MaskPlane } from '../frames/plane.ts'
-import { loudPixels } from '../frames/planes.ts'
+import { loudPixels, spoiltPixels } from '../frames/planes.ts'
 import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { type MatchingKernel, matchKernel } from './kernelMatch.ts'
 import type { KernelStar } from './kernelMatchStamps.ts'
@@ -229,7 +229,8 @@ function convolved(stamp: Float64Array, size: number, kernel: Float64Array, side
 function judged(compute: Compute, result: ZogyResult, mask: MaskPlane): Attempt | Failure {
   const { mad } = medianAndMad(compute, result.scorr, { mask })
   const sigma = mad * sigmaPerMad
-  if (!result.difference.data.every(Number.isFinite) || !result.scorr.data.every(Number.isFinite)) {
+  const { difference, scorr } = result
+  if ([difference, scorr].some((plane) => spoiltPixels(compute, plane, mask, 0).length > 0)) {
     return failure('the difference has pixels that are no numbers')
   }
   if (!(sigma > 0)) return failure('the difference is empty where both frames have good pixels')
