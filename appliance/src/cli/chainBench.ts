@@ -103,7 +103,7 @@ export async function runChain(compute: Compute, folder: string, reference: Prep
   using _scratch = compute.scope()
   const start = systemClock.monotonic()
   const path = (name: string): string => join(folder, `${name}.fits`)
-  const masters = { biasPath: path('bias'), darkPath: path('dark'), flatPath: path('flat') }
+  const masters = { bias: [path('bias')], dark: [path('dark')], flat: [path('flat')] }
   const examination = await examineRaw(compute, {
     rawPath: path('raw'),
     masters,

@@ -128,7 +128,11 @@ export const CalibrationSettings = Type.Object(
     flatFrames: Type.Integer({ minimum: 0, maximum: 200, description: 'For each filter' }),
     flatSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 60 }),
     masterDays: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 3650, description: 'Older masters are not used; 30 when absent' }),
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 3650,
+        description: 'Older masters are used only where there is none younger, with a warning; 30 when absent',
+      }),
     ),
     masterTemperatureC: Type.Optional(
       Type.Number({

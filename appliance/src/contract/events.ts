@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { DetectionClass, FrameProvenance, FrameQuality, FrameType, Label, Role } from './records.ts'
+import { DetectionClass, FrameProvenance, FrameQuality, FrameType, Label, MasterUse, Role } from './records.ts'
 
 /**
  * Every fact, in the past tense. Appended to the journal in the same transaction as the state that it announces, and sent
@@ -84,6 +84,7 @@ export const eventBodies = {
     path: Type.String(),
     sha256: Type.String(),
     quality: FrameQuality,
+    masters: Type.Optional(Type.Array(MasterUse)),
   }),
   'frame.rejected': Type.Object({ frameId: Type.String(), reasons: Type.Array(Type.String()) }),
   'reference.built': Type.Object({

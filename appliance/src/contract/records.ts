@@ -46,6 +46,16 @@ export const FrameQuality = Type.Object({
 })
 export type FrameQuality = Static<typeof FrameQuality>
 
+/** How a frame was corrected with a kind of master: `exact` is the best rung, `none` means not at all. */
+export const MasterUse = Type.Object({
+  type: Type.Union([Type.Literal('bias'), Type.Literal('dark'), Type.Literal('flat')]),
+  rung: Type.Union([Type.Literal('exact'), Type.Literal('scaled'), Type.Literal('old'), Type.Literal('none')]),
+  masterId: Type.Optional(Type.String()),
+  /** Why it is not exact. */
+  note: Type.Optional(Type.String()),
+})
+export type MasterUse = Static<typeof MasterUse>
+
 /** Where a frame came from that the camera here did not take. */
 export const FrameProvenance = Type.Object({
   source: Type.Union([Type.Literal('folder'), Type.Literal('upload'), Type.Literal('archive')]),

@@ -9,7 +9,12 @@ export interface CalibrationPlan {
   readonly darkFrames: number
   readonly flatFrames: number
   readonly flatSeconds: number
+  /** Masters that are older are made anew; 30. */
+  readonly masterDays?: number
 }
+
+const usualMasterDays = 30
+const msPerDay = 86_400_000
 
 type CalibrationType = Exclude<FrameType, 'light'>
 
@@ -41,7 +46,7 @@ export function framesOfSet(store: Store, nightId: string, set: CalibrationSet):
     .map((frame) => frame.frameId)
 }
 
-/** Takes what is missing of every set that has no master yet; frames taken before a crash count. `recover` sees to the camera. */
+/** Takes what is missing of every set that has no master yet, or an old one only; frames taken before a crash count. `recover` sees to the camera. */
 export async function captureCalibration(
   deps: CaptureDeps,
   plan: CalibrationPlan,
@@ -59,7 +64,8 @@ export async function captureCalibration(
       filter: set.filter,
       exposureSeconds: set.exposureSeconds,
     })
-    if (known && known.exposureSeconds === set.exposureSeconds) continue
+    const oldestMs = deps.clock.now() - (plan.masterDays ?? usualMasterDays) * msPerDay
+    if (known && known.exposureSeconds === set.exposureSeconds && known.builtAtMs > oldestMs) continue
     let failures = 0
     while (framesOfSet(deps.store, nightId, set).length < set.frames && failures < 3 && !signal.aborted) {
       const captured = await captureFrame(deps, { ...set, nightId, field: undefined, facts: {} }, signal)

@@ -10,9 +10,9 @@ import { readRaw } from '../frames/fits/rawImage.ts'
 import { readFrame } from '../frames/fits/read.ts'
 import { encodeFits } from '../frames/fits/write.ts'
 import { calibrate } from './calibrate.ts'
-import { misfit, readMasters } from './masterFiles.ts'
+import { readMasters, withMasters } from './masterFiles.ts'
 import { masterBias } from './masters.ts'
-import { buildMasterFile } from './runPixels.ts'
+import { buildMasterFile, calibrateFile } from './runPixels.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'nightjar-masters-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -22,20 +22,6 @@ const frame = FitsHeader.from({
   GAIN: 100,
   'CCD-TEMP': -10,
   EXPTIME: 30,
-})
-
-test('a master that does not fit is refused with the reason, and what headers do not say is not held against it', () => {
-  expect(misfit('dark', frame, frame)).toBeUndefined()
-  expect(misfit('dark', FitsHeader.from({}), frame)).toBeUndefined()
-  expect(misfit('bias', frame.with('GAIN', 200), frame)).toBe('its GAIN is 200, the frame’s 100')
-  expect(misfit('flat', frame.with('GAIN', 200), frame)).toBeUndefined()
-  expect(misfit('flat', frame.with('XBINNING', 2), frame)).toContain('XBINNING is 2')
-  expect(misfit('dark', frame.with('CCD-TEMP', -5), frame)).toContain('at -5 °C, the frame’s at -10 °C')
-  expect(misfit('bias', frame.with('CCD-TEMP', -5), frame)).toBeUndefined()
-  expect(misfit('bias', frame.with('DATE-OBS', '2026-01-10T01:00:00'), frame)).toContain('59 days from the frame')
-  expect(misfit('bias', frame.with('DATE-OBS', '2026-01-10T01:00:00'), frame, { masterDays: 90 })).toBeUndefined()
-  expect(misfit('dark', frame.withAll({ BIASSUB: false, EXPTIME: 60 }), frame)).toContain('take biases too')
-  expect(misfit('dark', frame.withAll({ BIASSUB: true, EXPTIME: 60 }), frame)).toBeUndefined()
 })
 
 test('masters built from files by rows are those of frames in memory, carry their noise, and leave no files behind', async () => {
@@ -84,14 +70,55 @@ test('masters built from files by rows are those of frames in memory, carry thei
   )
   expect(Math.abs(std ** 2 / file.header.number('MVARFIX')! - 1)).toBeLessThan(0.04)
   const rawPath = write('light.fits', 800, frame, false)
-  const { masters, refused } = readMasters(compute, frame.with('GAIN', 1), { biasPath: outPath })
-  expect(masters.bias).toBeUndefined()
-  expect(refused).toEqual(['the master bias was not used: its GAIN is 100, the frame’s 1'])
-  const fitting = readMasters(compute, frame, { biasPath: outPath }).masters
+  const other = readMasters(compute, frame.with('GAIN', 1), { bias: [outPath] })
+  expect(other.masters.bias).toBeUndefined()
+  expect(other.measured.readNoiseAdu).toBeUndefined()
+  expect(other.warnings).toEqual(['the master bias was not used: its GAIN is 100, the frame’s 1'])
+  const { masters: fitting, used, measured } = readMasters(compute, frame, { bias: [outPath] })
+  expect(used).toEqual([{ type: 'bias', rung: 'exact', note: undefined, masterId: 'bias-a-5' }])
+  expect(measured.readNoiseAdu).toBeCloseTo(built.readNoiseAdu!, 5)
+  const told = withMasters(frame, used)
+  expect(told.text('BIASID')).toBe('bias-a-5')
+  expect(told.lines('HISTORY')).toEqual(['nightjar masters: bias bias-a-5 exact'])
   const undecoded = calibrate(compute, readRaw(compute, rawPath), fitting, camera)
   const decoded = calibrate(compute, readFrame(compute, rawPath), fitting, camera)
   expect(undecoded.science.data).toEqual(decoded.science.data)
   expect(undecoded.variance!.data).toEqual(decoded.variance!.data)
   expect(undecoded.mask.data).toEqual(decoded.mask.data)
   expect(undecoded.header.flag('BIASSUB')).toBe(true)
+})
+
+test('a frame is calibrated with the gain and read noise that its masters measured, whatever its header says', async () => {
+  using compute = createCompute({ threads: 1 })
+  const random = createRandom('measured')
+  const [width, height, gain, readNoise] = [256, 192, 1.7, 8]
+  const expose = (name: string, electrons: number, header: FitsHeader): string => {
+    const data = new Uint16Array(width * height)
+    for (let i = 0; i < data.length; i++) {
+      data[i] = Math.round(300 + (random.poisson(electrons) + readNoise * random.normal()) / gain)
+    }
+    const path = join(folder, name)
+    writeFileSync(path, encodeFits([{ header, data: { width, height, data } }]))
+    return path
+  }
+  const { camera } = defaultSettings
+  const build = async (type: 'bias' | 'flat', electrons: number, biasPath?: string): Promise<string> => {
+    const rawPaths = [0, 1, 2, 3, 4].map((k) => expose(`measured-${type}-${k}.fits`, electrons, frame))
+    const outPath = join(folder, `measured-${type}.fits`)
+    await buildMasterFile(compute, { type, rawPaths, biasPath, outPath, camera })
+    return outPath
+  }
+  const bias = await build('bias', 0)
+  const flat = await build('flat', 30000, bias)
+  const rawPath = expose('measured-light.fits', 900, frame.with('EGAIN', 0.9))
+  const outPath = join(folder, 'measured-out.fits')
+  const masters = { bias: [bias], dark: [], flat: [flat] }
+  const { quality, used } = await calibrateFile(compute, { rawPath, outPath, masters, camera, field: undefined })
+  const { header } = readFrame(compute, outPath)
+  expect(Math.abs(header.number('EGAIN')! / gain - 1)).toBeLessThan(0.02)
+  expect(Math.abs(header.number('RDNOISE')! / readNoise - 1)).toBeLessThan(0.03)
+  expect(used.map(({ type, rung }) => `${type} ${rung}`)).toEqual(['bias exact', 'dark none', 'flat exact'])
+  expect(quality.reasons).toContain('there is no master dark')
+  expect(quality.reasons).toContainEqual(expect.stringContaining('EGAIN is 0.900 e⁻/ADU, the flats’ noise says 1.'))
+  expect(header.text('FLATID')).toBe('measured-flat')
 })

@@ -1,29 +1,22 @@
-import type { CalibrationSettings, CameraSettings } from '../contract/config.ts'
+import type { CameraSettings } from '../contract/config.ts'
 import type { Compute } from '../frames/compute.ts'
 import { type FitsHeader, type HeaderEntries, real } from '../frames/fits/header.ts'
 import { firstImage, frameHeaderOf, openFits, readFrame } from '../frames/fits/read.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { exposureSecondsOf, type MasterNoise, type Masters, trimmedHeader } from './calibrate.ts'
+import { chooseMaster, type MasterChoice, type MasterLimits, type MasterType, sameReadout } from './masterChoice.ts'
 import type { Master } from './masters.ts'
+import type { MeasuredNoise } from './measuredCamera.ts'
 import { geometryOf } from './overscan.ts'
 
 /** Masters as files: what their headers say, and which of them a frame may be corrected with. */
 
+/** Paths of the masters that there are of each kind; undefined where none is looked for. */
 export interface MasterPaths {
-  readonly biasPath?: string
-  readonly darkPath?: string
-  readonly flatPath?: string
+  readonly bias?: readonly string[]
+  readonly dark?: readonly string[]
+  readonly flat?: readonly string[]
 }
-
-export type MasterType = 'bias' | 'dark' | 'flat'
-
-export type MasterLimits = Pick<CalibrationSettings, 'masterDays' | 'masterTemperatureC'>
-
-/** What holds when the settings say nothing. */
-export const defaultMasterLimits = { masterDays: 30, masterTemperatureC: 2 } as const
-
-/** A dark that still has its bias fits exposures this much longer or shorter. */
-const sameExposure = 0.01
 
 export interface MasterFile {
   readonly plane: Plane
@@ -31,6 +24,7 @@ export interface MasterFile {
   readonly defects: MaskPlane
   readonly noise: MasterNoise | undefined
   readonly readNoiseAdu: number | undefined
+  readonly gainElectronsPerAdu: number | undefined
 }
 
 /**
@@ -79,28 +73,63 @@ export function readMaster(compute: Compute, path: string): MasterFile {
   const { science, mask, header } = readFrame(compute, path)
   const [fixed, perSignal] = [header.number('MVARFIX'), header.number('MVARSIG')]
   const noise = fixed === undefined || perSignal === undefined ? undefined : { fixed, perSignal }
-  return { plane: science, header, defects: mask, noise, readNoiseAdu: header.number('RDNADU') }
+  return {
+    plane: science,
+    header,
+    defects: mask,
+    noise,
+    readNoiseAdu: header.number('RDNADU'),
+    gainElectronsPerAdu: header.number('EGAINPT'),
+  }
 }
 
-/** The masters that fit a raw frame, and a sentence for each that does not. */
+/** What a frame is corrected with, and what people should know of that. */
+export interface FittingMasters {
+  readonly masters: Masters
+  /** One for each kind that was looked for. */
+  readonly used: readonly UsedMaster[]
+  /** What the used ones measured of the camera in the frame's readout mode. */
+  readonly measured: MeasuredNoise
+  /** Sentences for a frame's grade: masters that are too old or missing. */
+  readonly warnings: readonly string[]
+}
+
+export interface UsedMaster extends Pick<MasterChoice, 'type' | 'rung' | 'note'> {
+  readonly masterId?: string
+}
+
+/** The masters that fit a raw frame best. Planes are allocated from `compute`. Throws as `readFrame`. */
 export function readMasters(
   compute: Compute,
   raw: FitsHeader,
   paths: MasterPaths,
   limits: MasterLimits = {},
-): { readonly masters: Masters; readonly refused: readonly string[] } {
-  const refused: string[] = []
-  const read = (type: MasterType, path: string | undefined): MasterFile | undefined => {
-    if (path === undefined) return undefined
-    const file = openFits(path)
-    const why = misfit(type, frameHeaderOf(file, firstImage(file)), raw, limits)
-    if (why === undefined) return readMaster(compute, path)
-    refused.push(`the master ${type} was not used: ${why}`)
-    return undefined
+): FittingMasters {
+  const used: UsedMaster[] = []
+  const read = (type: MasterType): MasterFile | undefined => {
+    const candidates = paths[type]
+    if (candidates === undefined) return undefined
+    const { index, rung, note } = chooseMaster(type, candidates.map(headerOf), raw, limits)
+    const master = index === undefined ? undefined : readMaster(compute, candidates[index]!)
+    const masterId = master?.header.text('MASTERID')
+    used.push({ type, rung, note, ...(masterId !== undefined && { masterId }) })
+    return master
   }
-  const [bias, dark, flat] = [read('bias', paths.biasPath), read('dark', paths.darkPath), read('flat', paths.flatPath)]
+  const [bias, dark, flat] = [read('bias'), read('dark'), read('flat')]
+  const warnings = used.flatMap(({ rung, note }) => (note && (rung === 'old' || rung === 'none') ? [note] : []))
+  return { masters: joinedMasters(bias, dark, flat), used, measured: measuredBy(raw, bias, flat), warnings }
+}
+
+function headerOf(path: string): FitsHeader {
+  const file = openFits(path)
+  return frameHeaderOf(file, firstImage(file))
+}
+
+type MaybeMaster = MasterFile | undefined
+
+function joinedMasters(bias: MaybeMaster, dark: MaybeMaster, flat: MaybeMaster): Masters {
   const hasBias = dark !== undefined && dark.header.flag('BIASSUB') === false
-  const masters = {
+  return {
     bias: hasBias ? undefined : bias?.plane,
     biasNoise: bias?.noise,
     dark: dark && {
@@ -112,65 +141,26 @@ export function readMasters(
     flatNoise: flat?.noise,
     defects: joined(dark?.defects, flat?.defects),
   }
-  return { masters, refused }
 }
 
-/**
- * Why a frame should not be corrected with a master, or undefined when it may: another binning; for bias and dark another
- * gain, offset or readout mode; a dark of another temperature, or one that has its bias and another exposure; a master too
- * old (from the frames' own DATE-OBS). What a header does not say is not held against it.
- */
-export function misfit(
-  type: MasterType,
-  master: FitsHeader,
-  frame: FitsHeader,
-  limits: MasterLimits = {},
-): string | undefined {
-  return (
-    otherCard(type, master, frame) ??
-    tooOld(master, frame, limits.masterDays ?? defaultMasterLimits.masterDays) ??
-    (type === 'dark'
-      ? (otherTemperature(master, frame, limits.masterTemperatureC ?? defaultMasterLimits.masterTemperatureC) ??
-        otherExposure(master, frame))
-      : undefined)
-  )
-}
-
-const sameCards = {
-  bias: ['XBINNING', 'YBINNING', 'GAIN', 'OFFSET', 'READOUTM'],
-  dark: ['XBINNING', 'YBINNING', 'GAIN', 'OFFSET', 'READOUTM'],
-  flat: ['XBINNING', 'YBINNING'],
-} as const
-
-function otherCard(type: MasterType, master: FitsHeader, frame: FitsHeader): string | undefined {
-  for (const key of sameCards[type]) {
-    const [ours, theirs] = [master.get(key), frame.get(key)]
-    if (ours === undefined || theirs === undefined || ours === theirs) continue
-    return `its ${key} is ${String(ours)}, the frame’s ${String(theirs)}`
+function measuredBy(raw: FitsHeader, bias: MaybeMaster, flat: MaybeMaster): MeasuredNoise {
+  return {
+    readNoiseAdu: bias && sameReadout(bias.header, raw) ? bias.readNoiseAdu : undefined,
+    gainElectronsPerAdu: flat && sameReadout(flat.header, raw) ? flat.gainElectronsPerAdu : undefined,
   }
-  return undefined
 }
 
-function tooOld(master: FitsHeader, frame: FitsHeader, mostDays: number): string | undefined {
-  const [ours, theirs] = [master, frame].map((header) => Date.parse(`${header.text('DATE-OBS')?.replace(/Z$/, '')}Z`))
-  const days = Math.abs(theirs! - ours!) / 86_400_000
-  if (!(days > mostDays)) return undefined
-  return `it was taken ${days.toFixed(0)} days from the frame, more than ${mostDays} (calibration.masterDays)`
+/** Cards that name the masters of a frame, and a line of HISTORY for each. */
+export function withMasters(header: FitsHeader, used: readonly UsedMaster[]): FitsHeader {
+  return used.reduce((cards, { type, rung, note, masterId }) => {
+    const named = masterId === undefined ? cards : cards.with(idCards[type], masterId, `master ${type}`)
+    return named.withHistory(
+      `nightjar masters: ${type} ${[masterId, rung].filter(Boolean).join(' ')}${note ? `: ${note}` : ''}`,
+    )
+  }, header)
 }
 
-function otherTemperature(master: FitsHeader, frame: FitsHeader, most: number): string | undefined {
-  const [ours, theirs] = [master, frame].map((header) => header.number('CCD-TEMP') ?? header.number('SET-TEMP'))
-  if (ours === undefined || theirs === undefined || Math.abs(ours - theirs) <= most) return undefined
-  return `its sensor was at ${ours} °C, the frame’s at ${theirs} °C, more than ${most} apart (calibration.masterTemperatureC)`
-}
-
-function otherExposure(master: FitsHeader, frame: FitsHeader): string | undefined {
-  if (master.flag('BIASSUB') !== false) return undefined
-  const [ours, theirs] = [exposureSecondsOf(master), exposureSecondsOf(frame)]
-  if (ours === undefined || theirs === undefined) return undefined
-  if (Math.abs(ours - theirs) <= sameExposure * Math.max(ours, theirs)) return undefined
-  return `it has its bias and ${ours} s, the frame ${theirs} s: take biases too, so that darks can be scaled`
-}
+const idCards = { bias: 'BIASID', dark: 'DARKID', flat: 'FLATID' } as const
 
 /** All bits of both. */
 function joined(a: MaskPlane | undefined, b: MaskPlane | undefined): MaskPlane | undefined {

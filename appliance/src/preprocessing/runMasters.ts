@@ -4,8 +4,12 @@ import type { Settings } from '../contract/config.ts'
 import type { FrameRecord } from '../contract/records.ts'
 import { type Offload, taskIn } from '../frames/offload.ts'
 import type { MasterRecord, Store } from '../store/store.ts'
+import type { MasterOutput } from './runPixels.ts'
 
-/** Masters from the calibration frames of a night: bias first, since darks and flats are corrected with it. */
+/**
+ * Masters from the calibration frames of a night: bias first, since darks and flats are corrected with it, and flats before
+ * darks, whose noise is split into reading and dark current by the gain that the flats measured.
+ */
 
 export interface MasterDeps {
   readonly store: Store
@@ -19,18 +23,19 @@ const buildMasterFile = taskIn<typeof import('./runPixels.ts'), 'buildMasterFile
   'buildMasterFile',
 )
 
-const types = ['bias', 'dark', 'flat'] as const
+const types = ['bias', 'flat', 'dark'] as const
+
+type Measured = Pick<MasterOutput, 'readNoiseAdu' | 'gainElectronsPerAdu'>
 
 /** Builds every master that this night's frames are enough for and that was not built from them before. */
 export async function buildMasters(deps: MasterDeps, nightId: string): Promise<void> {
   const { biasFrames, darkFrames, flatFrames } = deps.settings().calibration
   const wanted = { bias: biasFrames, dark: darkFrames, flat: flatFrames }
-  let readNoiseAdu: number | undefined
+  let known: Measured = {}
   for (const type of types) {
     for (const set of setsOf(deps.store.frames({ nightId, type, limit: 1000 }))) {
       if (set.length < Math.max(2, wanted[type]) || wanted[type] === 0) continue
-      const measured = await build(deps, type, set, readNoiseAdu)
-      readNoiseAdu ??= measured
+      known = { ...(await build(deps, type, set, known)), ...known }
     }
   }
 }
@@ -43,19 +48,19 @@ function setsOf(frames: readonly FrameRecord[]): FrameRecord[][] {
   return [...sets.values()].map((set) => set.sort((a, b) => a.capturedAtMs - b.capturedAtMs))
 }
 
-/** Returns the read noise when a bias told it. */
+/** Returns what the master's frames told of the camera. */
 async function build(
   deps: MasterDeps,
   type: MasterRecord['type'],
   set: readonly FrameRecord[],
-  readNoiseAdu: number | undefined,
-): Promise<number | undefined> {
+  measured: Measured,
+): Promise<Measured> {
   const { store, clock, offload } = deps
   const { width, height, exposureSeconds, filter, nightId, frameId } = set[0]!
   const masterId = `${type}-${frameId}-${set.length}`
   const path = `masters/${nightId}/${masterId}.fits`
   const known = store.master({ type, width, height, exposureSeconds, filter })
-  if (known?.masterId === masterId) return undefined
+  if (known?.masterId === masterId) return {}
   const bias = type === 'bias' ? undefined : store.master({ type: 'bias', width, height })
   const { camera } = deps.settings()
   const made = await clock.during(
@@ -65,11 +70,11 @@ async function build(
       biasPath: bias && join(store.folder, bias.path),
       outPath: join(store.folder, path),
       camera,
-      readNoiseAdu,
+      ...measured,
     }),
   )
   const { sha256, gainElectronsPerAdu } = made
-  const gain = gainElectronsPerAdu ?? camera.gainElectronsPerAdu
+  const gain = gainElectronsPerAdu ?? measured.gainElectronsPerAdu ?? camera.gainElectronsPerAdu
   store.commit(clock.now(), (tx) => {
     tx.putMaster({ masterId, type, exposureSeconds, filter, width, height, path, sha256, builtAtMs: clock.now() })
     tx.event('master.built', {
@@ -82,5 +87,5 @@ async function build(
       ...(gainElectronsPerAdu !== undefined && { gainElectronsPerAdu }),
     })
   })
-  return made.readNoiseAdu
+  return made
 }

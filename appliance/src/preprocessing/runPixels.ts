@@ -13,15 +13,18 @@ import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
 import { allocateCalibrated, calibrate } from './calibrate.ts'
 import type { Expected } from './grade.ts'
+import type { MasterLimits } from './masterChoice.ts'
 import {
   type MasterFile,
-  type MasterLimits,
   type MasterPaths,
   masterHeader,
   readMaster,
   readMasters,
+  type UsedMaster,
+  withMasters,
 } from './masterFiles.ts'
 import { type Master, type MasterFrames, masterBias, masterDark, masterFlat } from './masters.ts'
+import { measuredCamera } from './measuredCamera.ts'
 import { measuredExtensions } from './measuredFrame.ts'
 import { findBlindSolvers, solveBlind } from './runBlind.ts'
 import { type Examination, type Expectation, examinedWith, examineFrame } from './task.ts'
@@ -31,6 +34,7 @@ import { type Examination, type Expectation, examinedWith, examineFrame } from '
 export interface CalibrateInput {
   readonly rawPath: string
   readonly outPath: string
+  /** Those that there are; the fitting ones are chosen by their headers. */
   readonly masters: MasterPaths
   readonly camera: CameraSettings
   /** How old and how much warmer or colder masters may be; the defaults when absent. */
@@ -50,19 +54,27 @@ const programFolders = '/usr/local/bin:/usr/bin'
 const blindCpuSeconds = 20
 
 /** Calibrates one raw file, measures and solves it, and writes the calibrated frame. */
-export async function calibrateFile(
-  compute: Compute,
-  input: CalibrateInput,
-): Promise<{ readonly quality: FrameQuality; readonly sha256: string }> {
-  const { frame, quality, ...measured } = await examineRaw(compute, input)
+export async function calibrateFile(compute: Compute, input: CalibrateInput): Promise<CalibrateOutput> {
+  const { frame, quality, used, ...measured } = await examineRaw(compute, input)
   const bytes = encodeFrame(frame, { extensions: measuredExtensions(measured) })
   const { sha256 } = await writeDurably(input.outPath, bytes)
-  return { quality, sha256 }
+  return { quality, sha256, used }
+}
+
+export interface CalibrateOutput {
+  readonly quality: FrameQuality
+  readonly sha256: string
+  /** The masters that it was corrected with. */
+  readonly used: readonly UsedMaster[]
+}
+
+export interface RawExamination extends Examination {
+  readonly used: readonly UsedMaster[]
 }
 
 /** The calibrated frame of a raw file, with what was learnt of it in its header too. Planes are allocated from `compute`. */
-export async function examineRaw(compute: Compute, input: Omit<CalibrateInput, 'outPath'>): Promise<Examination> {
-  const { calibrated, refused } = calibrateRaw(compute, input)
+export async function examineRaw(compute: Compute, input: Omit<CalibrateInput, 'outPath'>): Promise<RawExamination> {
+  const { calibrated, used, warnings } = calibrateRaw(compute, input)
   const { pixelMicrometres, focalLengthMillimetres } = input.camera
   const hint = input.field && {
     raDeg: input.field.raDeg,
@@ -77,26 +89,25 @@ export async function examineRaw(compute: Compute, input: Omit<CalibrateInput, '
     ? await examineBlindly(compute, hinted.frame, hinted, expectation)
     : hinted
   const { frame, wcs } = examination
-  const quality = { ...examination.quality, reasons: [...examination.quality.reasons, ...refused] }
+  const quality = { ...examination.quality, reasons: [...examination.quality.reasons, ...warnings] }
   const solved = wcs ? wcsToHeader(frame.header, wcs).with('PLTSOLVD', true, 'solved by Nightjar') : frame.header
-  return { ...examination, quality, frame: { ...frame, header: solved.withAll(qualityCards(quality)) } }
+  return { ...examination, used, quality, frame: { ...frame, header: solved.withAll(qualityCards(quality)) } }
 }
 
 /** The raw pixels and the masters are given back: the frame lies before them. */
 function calibrateRaw(
   compute: Compute,
   input: Pick<CalibrateInput, 'rawPath' | 'masters' | 'calibration' | 'camera'>,
-): { readonly calibrated: Frame; readonly refused: readonly string[] } {
+): { readonly calibrated: Frame; readonly used: readonly UsedMaster[]; readonly warnings: readonly string[] } {
   const file = openFits(input.rawPath)
   const planes = allocateCalibrated(compute, rawSize(file), input.camera)
   using _scratch = compute.scope()
   const raw = readRaw(compute, file)
-  const { masters, refused } = readMasters(compute, raw.header, input.masters, input.calibration)
-  const plain = calibrate(compute, raw, masters, input.camera, planes)
-  return {
-    calibrated: { ...plain, header: refused.reduce((header, text) => header.withHistory(text), plain.header) },
-    refused,
-  }
+  const fitting = readMasters(compute, raw.header, input.masters, input.calibration)
+  const { camera, warnings } = measuredCamera(input.camera, raw.header, fitting.measured)
+  const plain = calibrate(compute, raw, fitting.masters, camera, planes)
+  const header = warnings.reduce((cards, text) => cards.withHistory(text), withMasters(plain.header, fitting.used))
+  return { calibrated: { ...plain, header }, used: fitting.used, warnings: [...fitting.warnings, ...warnings] }
 }
 
 /** Asks the blind solvers of this machine where a frame points that was not found near its field. */
@@ -141,7 +152,9 @@ export interface MasterInput {
   readonly outPath: string
   readonly camera: CameraSettings
   /** Of the master bias, ADU; from the camera settings when there is none. */
-  readonly readNoiseAdu: number | undefined
+  readonly readNoiseAdu?: number | undefined
+  /** Measured by flats; from the camera settings when there are none. */
+  readonly gainElectronsPerAdu?: number | undefined
 }
 
 export interface MasterOutput {
@@ -179,11 +192,11 @@ export async function buildMasterFile(compute: Compute, input: MasterInput): Pro
 
 function masterOf(
   compute: Compute,
-  { type, camera, readNoiseAdu }: MasterInput,
+  { type, camera, readNoiseAdu, gainElectronsPerAdu = camera.gainElectronsPerAdu }: MasterInput,
   frames: MasterFrames,
   bias: MasterFile | undefined,
 ): Master {
-  const { overscan, nonLinearity, gainElectronsPerAdu, saturationAdu } = camera
+  const { overscan, nonLinearity, saturationAdu } = camera
   const reduction = { ...(overscan && { overscan }), ...(nonLinearity && { nonLinearity }) }
   if (type === 'bias') return masterBias(compute, frames, reduction)
   if (type === 'dark') return masterDark(compute, frames, bias?.plane, { ...reduction, gainElectronsPerAdu })

@@ -79,6 +79,15 @@ export function putMaster(database: Database, master: MasterRecord): void {
 
 /** The newest of its kind and shape; where exposure matters, the nearest exposure first. */
 export function readMaster(database: Database, want: Parameters<Store['master']>[0]): MasterRecord | undefined {
+  return readMasters(database, want, 1)[0]
+}
+
+/** As `readMaster`, the best first. */
+export function readMasters(
+  database: Database,
+  want: Parameters<Store['masters']>[0],
+  limit: Parameters<Store['masters']>[1],
+): MasterRecord[] {
   const values: (string | number)[] = [want.type, want.width, want.height]
   let sql = 'SELECT record FROM masters WHERE type = ? AND width = ? AND height = ?'
   if (want.filter !== undefined) {
@@ -90,7 +99,7 @@ export function readMaster(database: Database, want: Parameters<Store['master']>
     sql += 'abs(exposure_seconds - ?), '
     values.push(want.exposureSeconds)
   }
-  return recordOf(database.get(`${sql}built_at_ms DESC, master_id DESC LIMIT 1`, ...values))
+  return recordsOf(database.all(`${sql}built_at_ms DESC, master_id DESC LIMIT ?`, ...values, limit))
 }
 
 export function putReference(database: Database, reference: ReferenceRecord): void {

@@ -103,6 +103,7 @@ class SqliteStore implements Store {
   frameCounts: Store['frameCounts'] = (nightId) => frames.frameCounts(this.#database, nightId)
   takenFile: Store['takenFile'] = (path) => frames.readTakenFile(this.#database, path)
   master: Store['master'] = (want) => frames.readMaster(this.#database, want)
+  masters: Store['masters'] = (want, limit) => frames.readMasters(this.#database, want, limit)
   reference: Store['reference'] = (fieldId, filter) => frames.readReference(this.#database, fieldId, filter)
   detection: Store['detection'] = (detectionId) => detections.readDetection(this.#database, detectionId)
   detections: Store['detections'] = (filter) => detections.readDetections(this.#database, filter)

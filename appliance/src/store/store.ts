@@ -178,6 +178,8 @@ export interface Store extends Disposable {
     readonly filter?: string
     readonly exposureSeconds?: number
   }): MasterRecord | undefined
+  /** As `master`, the best first. */
+  masters(want: Parameters<Store['master']>[0], limit: number): MasterRecord[]
   reference(fieldId: string, filter: string): ReferenceRecord | undefined
   detection(detectionId: string): DetectionRecord | undefined
   detections(filter: {
