@@ -7,7 +7,7 @@ import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import { skyToPixel, type Wcs, wcsFromHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
-import { type ApertureFlux, measureAperture } from '../preprocessing/aperture.ts'
+import { type ApertureFlux, type ApertureOptions, measureApertures } from '../preprocessing/aperture.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { hintFrom } from '../preprocessing/headerHint.ts'
 import { type DetectorMedian, detectorMedian } from '../preprocessing/hotPixels.ts'
@@ -119,7 +119,7 @@ export function measureSeries(
     }
     hint = transform
     const placed = places.map((place) => placeIn(opened.stars, transform, place))
-    fluxes.push(placed.map(({ x, y }) => measureAt(opened.frame, x, y, apertures)))
+    fluxes.push(measureAt(compute, opened.frame, placed, apertures))
     frames.push(facts)
     shifts.push(placed[0]!)
   }
@@ -212,15 +212,19 @@ function placeIn(
   return own && own.snr > 30 && (own.flags & StarFlag.unsettled) === 0 ? { x: own.x, y: own.y } : { x, y }
 }
 
+/** One for each place; undefined outside the frame. */
 function measureAt(
-  { science, mask }: Frame,
-  x: number,
-  y: number,
-  apertures: Parameters<typeof measureAperture>[4],
-): StarFlux | undefined {
-  if (x < 0 || y < 0 || x > science.width - 1 || y > science.height - 1) return undefined
-  const flux = measureAperture(science, mask, x, y, apertures)
-  return flux && { ...flux, x, y }
+  compute: Compute,
+  { science, mask, width, height }: Frame,
+  places: readonly { readonly x: number; readonly y: number }[],
+  apertures: ApertureOptions,
+): (StarFlux | undefined)[] {
+  const fluxes = measureApertures(compute, science, mask, places, apertures)
+  return places.map(({ x, y }, star) => {
+    const flux = fluxes[star]
+    const outside = x < 0 || y < 0 || x > width - 1 || y > height - 1
+    return outside || !flux ? undefined : { ...flux, x, y }
+  })
 }
 
 function comparisonsOf(stars: readonly Star[], target: { readonly x: number; readonly y: number }): Star[] {

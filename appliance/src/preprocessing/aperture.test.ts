@@ -2,8 +2,8 @@ import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
-import type { Plane } from '../frames/plane.ts'
-import { measureAperture, pixelShare } from './aperture.ts'
+import type { MaskPlane, Plane } from '../frames/plane.ts'
+import { type ApertureFlux, type ApertureOptions, measureApertures } from './aperture.ts'
 
 const compute = createCompute({ threads: 1 })
 afterAll(() => compute[Symbol.dispose]())
@@ -22,27 +22,54 @@ function plane(width: number, height: number, value: (x: number, y: number) => n
   return made
 }
 
+function at(
+  science: Plane,
+  mask: MaskPlane | undefined,
+  x: number,
+  y: number,
+  options: ApertureOptions,
+): ApertureFlux | undefined {
+  return measureApertures(compute, science, mask, [{ x, y }], options)[0]
+}
+
 describe('aperture photometry', () => {
   test.each(sep)('sums the circle at %d, %d of radius %d as sep does', (x, y, r, expected) => {
-    let sum = 0
-    for (let row = 0; row < 24; row++)
-      for (let column = 0; column < 24; column++)
-        sum += pixelShare(column - x, row - y, r) * (row ** 1.3 + Math.sin(column))
-    expect(Math.abs(sum / expected - 1)).toBeLessThan(2e-6)
+    using _scratch = compute.scope()
+    const science = plane(24, 24, (u, v) => v ** 1.3 + Math.sin(u))
+    const found = at(science, undefined, x, y, { radiiPixels: [r], innerPixels: 8, outerPixels: 11 })!
+    expect(Math.abs((found.fluxAdu[0]! + found.skyAdu * found.areaPixels[0]!) / expected - 1)).toBeLessThan(2e-6)
   })
 
   test('the shares of a circle add up to its area wherever it lies', () => {
+    using _scratch = compute.scope()
+    const science = plane(40, 40, (u, v) => (Math.hypot(u - 20, v - 20) < 9 ? 1 : 0))
     for (const [x, y, r] of [
-      [0.5, 0.5, 0.2],
-      [0.31, -0.2, 0.7],
-      [0, 0, 6.5],
-      [0.499, 0.1, 2],
+      [20.5, 20.5, 0.2],
+      [20.31, 19.8, 0.7],
+      [20, 20, 6.5],
+      [20.499, 20.1, 2],
     ] as const) {
-      let area = 0
-      for (let row = -9; row <= 9; row++)
-        for (let column = -9; column <= 9; column++) area += pixelShare(column - x, row - y, r)
-      expect(area).toBeCloseTo(Math.PI * r * r, 10)
+      const found = at(science, undefined, x, y, { radiiPixels: [r, 7], innerPixels: 11, outerPixels: 15 })!
+      expect(found.fluxAdu[0]).toBeCloseTo(Math.PI * r * r, 10)
+      expect(found.fluxAdu[1]).toBeCloseTo(Math.PI * 49, 10)
     }
+  })
+
+  test('is the same to the last bit with two threads', () => {
+    using two = createCompute({ threads: 2 })
+    const measured = [compute, two].map((shared) => {
+      using _scratch = shared.scope()
+      const random = createRandom('threads')
+      const science = shared.float32(80, 60)
+      for (let i = 0; i < science.data.length; i++) science.data[i] = 50 * random.normal()
+      const places = Array.from({ length: 33 }, () => ({ x: 80 * random.next(), y: 60 * random.next() }))
+      return measureApertures(shared, science, undefined, places, {
+        radiiPixels: [4, 2],
+        innerPixels: 6,
+        outerPixels: 9,
+      })
+    })
+    expect(measured[0]).toEqual(measured[1])
   })
 
   test('gives the light of a star above a sky with outliers, whatever its place within the pixel', () => {
@@ -59,7 +86,7 @@ describe('aperture photometry', () => {
         return 300 + 2 * random.normal() + light
       })
       science.data[30 * 60 + 42] = 5000
-      const found = measureAperture(science, undefined, x, y, { radiiPixels: [3, 7], innerPixels: 10, outerPixels: 15 })
+      const found = at(science, undefined, x, y, { radiiPixels: [3, 7], innerPixels: 10, outerPixels: 15 })
       // Light of a Gaussian within r: 1 − exp(−r²/2σ²); pixels are small beside it.
       expect(found!.fluxAdu[0]! / (50_000 * (1 - Math.exp(-9 / (2 * sigma ** 2 + 1 / 6))))).toBeCloseTo(1, 2)
       expect(found!.fluxAdu[1]! / 50_000).toBeCloseTo(1, 2)
@@ -72,14 +99,14 @@ describe('aperture photometry', () => {
     using _scratch = compute.scope()
     const science = plane(40, 40, (u, v) => 100 + (Math.hypot(u - 20, v - 20) < 2.5 ? 50 : 0))
     const options = { radiiPixels: [4], innerPixels: 6, outerPixels: 10 }
-    const whole = measureAperture(science, undefined, 20, 20, options)!.fluxAdu[0]!
+    const whole = at(science, undefined, 20, 20, options)!.fluxAdu[0]!
     const mask = compute.uint16(40, 40)
     mask.data[20 * 40 + 21] = MaskFlag.cosmicRay
     science.data[20 * 40 + 21] = 30_000
-    const mended = measureAperture(science, mask, 20, 20, options)!
+    const mended = at(science, mask, 20, 20, options)!
     expect(mended.fluxAdu[0]).toBeCloseTo(whole, 3)
     expect(mended.maskBits).toBe(MaskFlag.cosmicRay)
-    expect(measureAperture(science, mask, 2, 20, options)!.fluxAdu[0]).toBeNaN()
-    expect(measureAperture(science, mask, -30, 20, options)).toBeUndefined()
+    expect(at(science, mask, 2, 20, options)!.fluxAdu[0]).toBeNaN()
+    expect(at(science, mask, -30, 20, options)).toBeUndefined()
   })
 })

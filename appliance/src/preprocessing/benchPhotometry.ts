@@ -10,7 +10,7 @@ import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import type { BenchRow } from '../contract/bench.ts'
 import { createCompute } from '../frames/compute.ts'
 import type { Plane } from '../frames/plane.ts'
-import { measureAperture } from './aperture.ts'
+import { measureApertures } from './aperture.ts'
 import { measureBackground } from './background.ts'
 import { injectedLimit } from './limitingMagnitude.ts'
 import { limitingMagnitude } from './photometry.ts'
@@ -109,7 +109,8 @@ async function benchSide(clock: Clock, side: number, folder: string): Promise<Be
   const peers = await peersOn([String(side), ...paths])
   let ratios: number[] = []
   const ours = timed(clock, () => {
-    ratios = truth.map(({ x, y, flux }) => measureAperture(science, undefined, x, y, aperture)!.fluxAdu[0]! / flux)
+    const fluxes = measureApertures(compute, science, undefined, truth, aperture)
+    ratios = truth.map(({ flux }, star) => fluxes[star]!.fluxAdu[0]! / flux)
   })
   const centre = middle(ratios)
   const scatter = 148.26 * middle(ratios.map((ratio) => Math.abs(ratio - centre)))

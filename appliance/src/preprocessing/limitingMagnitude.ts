@@ -1,7 +1,7 @@
 import type { Compute } from '../frames/compute.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
-import { measureAperture } from './aperture.ts'
+import { measureApertures } from './aperture.ts'
 import { measureBackground } from './background.ts'
 import { measureStars, type Star, StarFlag } from './stars.ts'
 
@@ -74,7 +74,7 @@ export function injectedLimit(
 ): InjectedLimit | undefined {
   const { fwhmPixels, aboutFluxAdu } = options
   if (!(fwhmPixels > 0.5 && fwhmPixels < 20 && aboutFluxAdu > 0)) return undefined
-  const donors = donorsOf(science, mask, stars, fwhmPixels)
+  const donors = donorsOf(compute, science, mask, stars, fwhmPixels)
   if (donors.length === 0) return undefined
   const trials: Trial[] = []
   for (let round = 0; round < mostRounds && trials.length < wantedInjections; round++) {
@@ -105,7 +105,13 @@ function tilesOf({ width, height }: Plane, side: number, round: number): { x: nu
   })
 }
 
-function donorsOf(science: Plane, mask: MaskPlane | undefined, stars: readonly Star[], fwhm: number): Donor[] {
+function donorsOf(
+  compute: Compute,
+  science: Plane,
+  mask: MaskPlane | undefined,
+  stars: readonly Star[],
+  fwhm: number,
+): Donor[] {
   const radius = Math.min(24, Math.ceil(2.5 * fwhm))
   const alone = (star: Star): boolean =>
     !stars.some((other) => {
@@ -116,15 +122,21 @@ function donorsOf(science: Plane, mask: MaskPlane | undefined, stars: readonly S
   const donors: Donor[] = []
   for (const star of bright) {
     if (donors.length === mostDonors) break
-    const donor = alone(star) ? donorOf(science, mask, star, radius) : undefined
+    const donor = alone(star) ? donorOf(compute, science, mask, star, radius) : undefined
     if (donor) donors.push(donor)
   }
   return donors
 }
 
-function donorOf(science: Plane, mask: MaskPlane | undefined, star: Star, radius: number): Donor | undefined {
+function donorOf(
+  compute: Compute,
+  science: Plane,
+  mask: MaskPlane | undefined,
+  star: Star,
+  radius: number,
+): Donor | undefined {
   const ring = { radiiPixels: [radius], innerPixels: radius + 1, outerPixels: radius + 8 }
-  const measured = measureAperture(science, mask, star.x, star.y, ring)
+  const measured = measureApertures(compute, science, mask, [star], ring)[0]
   if (measured?.maskBits !== 0 || Number.isNaN(measured.fluxAdu[0])) return undefined
   const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
   const size = 2 * radius + 1

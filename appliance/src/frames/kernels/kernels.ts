@@ -443,6 +443,25 @@ export interface Kernels {
     stampBytes: number,
     curveBytes: number,
   ): void
+  // Circles: see preprocessing/aperture.ts.
+  measureApertureRows(
+    starFrom: number,
+    starTo: number,
+    table: number,
+    starBytes: number,
+    science: number,
+    mask: number,
+    width: number,
+    height: number,
+    lost: number,
+    notSky: number,
+    radii: number,
+    radiusCount: number,
+    inner: number,
+    outer: number,
+    scratches: number,
+    scratchBytes: number,
+  ): void
   // L.A.Cosmic: see preprocessing/cosmicRays.ts.
   cosmicPrepare(
     rowFrom: number,
