@@ -19,6 +19,8 @@ export const commands = {
   solve: 'find where on the sky a FITS image points',
   photometry: 'draw the light curve of a star from a series of frames, with its transit',
   ingest: 'take FITS files of an archive as frames',
+  pack: 'pack the images of FITS files without loss, as fpack does',
+  unpack: 'unpack tile-compressed FITS files',
   night: 'play a whole simulated night on a virtual clock',
   simulate: 'run the simulated observatory alone, for any INDI client',
   verify: 'check the journal and every stored file of a data folder',

@@ -10,8 +10,8 @@ import type { FitsHdu } from './structure.ts'
 import { ditherTable } from './tiles.ts'
 
 export interface PackOptions {
-  /** Default RICE_1. */
-  readonly packing?: 'RICE_1' | 'GZIP_1' | 'GZIP_2'
+  /** Default RICE_1; `suited` is RICE_1, and GZIP_2 for floats that are kept bit for bit. */
+  readonly packing?: 'RICE_1' | 'GZIP_1' | 'GZIP_2' | 'suited'
   /** Steps per standard deviation of the noise for floats; 4, as fpack. 0 keeps floats bit for bit (with GZIP_1 or GZIP_2). */
   readonly quantizeLevel?: number
   /** Subtractive dither 1, or 2, which keeps zeros exactly. Default 1. */
@@ -238,10 +238,15 @@ function quantizedEntries(plan: Plan): HeaderEntries {
   }
 }
 
+function packingOf(asked: NonNullable<PackOptions['packing']>, exactFloats: boolean): Plan['packing'] {
+  if (asked !== 'suited') return asked
+  return exactFloats ? 'GZIP_2' : 'RICE_1'
+}
+
 function packHdu(compute: Compute, file: FitsFile, hdu: FitsHdu, options: PackOptions): Uint8Array[] {
   const source = sourceOf(file, hdu)
-  const packing = options.packing ?? 'RICE_1'
   const level = options.quantizeLevel ?? 4
+  const packing = packingOf(options.packing ?? 'RICE_1', hdu.bitpix < 0 && level === 0)
   const seed = options.ditherSeed ?? 1 + (onesComplementSum(source.bytes) % 10_000)
   const plan = { packing, level, seed, dither: options.dither ?? 1 }
   if (hdu.bitpix > 0 || level === 0) {

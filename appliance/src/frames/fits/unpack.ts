@@ -395,3 +395,30 @@ export function checkTiles(file: FitsFile, hdu: FitsHdu, image: TiledImage): voi
   const packed = peek(file, hdu, image)
   for (const [tile, box] of allTiles(image)) checkDue(packed, tile, pieceOf(packed, tile), box.width * box.height)
 }
+
+/** One tile of an image that keeps its pixels as they were: where it goes and its values, big-endian. */
+export interface StoredTile extends Box {
+  readonly bytes: Buffer
+}
+
+/**
+ * The tiles of an image packed by gzip or not at all, bit for bit as before packing; undefined when its pixels were
+ * quantized or another packing holds them. Throws `fits/tile`, `fits/lying`.
+ */
+export function storedTiles(file: FitsFile, hdu: FitsHdu, image: TiledImage): StoredTile[] | undefined {
+  checkWhole(file, hdu, image)
+  const packed = peek(file, hdu, image)
+  const size = Math.abs(image.bitpix) / 8
+  const tiles: StoredTile[] = []
+  for (const [tile, box] of allTiles(image)) {
+    const piece = pieceOf(packed, tile)
+    const count = box.width * box.height
+    checkDue(packed, tile, piece, count)
+    if (piece.how === 'rice' || piece.how === 'hcompress' || piece.how === 'plio') return undefined
+    if (image.bitpix < 0 && !piece.fallback && numberOf(packed, tile, 'ZSCALE') !== undefined) return undefined
+    const bytes = plainBytes(packed, tile, piece, count)
+    if (bytes.length !== count * size) return undefined
+    tiles.push({ ...box, bytes })
+  }
+  return tiles
+}
