@@ -54,18 +54,16 @@ export function measureApertures(
   using _scratch = compute.scope()
   const order = radiiPixels.map((_, k) => k).sort((a, b) => radiiPixels[a]! - radiiPixels[b]!)
   const words = wordsBeforeFlux + radiiPixels.length
-  const table = new Float64Array(
-    compute.memory.buffer,
-    compute.allocate(places.length * words * 8),
-    places.length * words,
-  )
+  // Pointers first: allocating may replace the buffer.
+  const [tableAt, radiiAt] = [compute.allocate(places.length * words * 8), compute.allocate(radiiPixels.length * 8)]
+  const scratchBytes = scratchFor(Math.max(...radiiPixels), outerPixels)
+  const scratch = [compute.allocate(scratchBytes * compute.threads), scratchBytes]
+  const table = new Float64Array(compute.memory.buffer, tableAt, places.length * words)
   for (const [row, { x, y }] of places.entries()) table.set([x, y], row * words)
-  const radii = new Float64Array(compute.memory.buffer, compute.allocate(radiiPixels.length * 8), radiiPixels.length)
+  const radii = new Float64Array(compute.memory.buffer, radiiAt, radiiPixels.length)
   radii.set(order.map((k) => radiiPixels[k]!))
-  const scratchBytes = scratchFor(radii.at(-1)!, outerPixels)
   const plane = [science.pointer, mask?.pointer ?? 0, science.width, science.height, unusable, notSky]
   const rules = [radii.byteOffset, radii.length, innerPixels, outerPixels]
-  const scratch = [compute.allocate(scratchBytes * compute.threads), scratchBytes]
   compute.rows('measureApertureRows', places.length, [table.byteOffset, words * 8, ...plane, ...rules, ...scratch])
   const areaPixels = radiiPixels.map((radius) => Math.PI * radius * radius)
   const columns = radiiPixels.map((_, k) => order.indexOf(k))
