@@ -49,7 +49,8 @@ export async function run(argv: string[]): Promise<number> {
   const frame = readFrame(compute, path)
   const solution = await solveFrame(compute, frame, path, values)
   if (values.json) console.log(JSON.stringify(solution))
-  if (!solution.ok) throw new NightjarError('solve/failed', `${path}: ${solution.reason}`)
+  const more = values.blind ? '' : ' (with --blind other solvers are asked)'
+  if (!solution.ok) throw new NightjarError('solve/failed', `${path}: ${solution.reason}${more}`)
   if (values.write !== undefined) {
     const header = wcsToHeader(frame.header, solution.wcs).withHistory(`solve-1: ${solution.matched} stars`)
     await replaceFile(values.write, encodeFrame({ ...frame, header }))

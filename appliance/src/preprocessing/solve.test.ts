@@ -116,6 +116,11 @@ describe('the solver', () => {
       ok: false,
       reason: 'the catalogue has too few stars near the hint',
     })
+    const small = { ...somewhere(random), radiusDeg: 0.5, scaleArcsecPerPixel: 0.3 }
+    expect(solve(stars, 100, 100, small, catalogue)).toEqual({
+      ok: false,
+      reason: expect.stringMatching(/in so small a field, and 6 are needed$/),
+    })
   })
 
   describe.skipIf(!folder)('on real frames', () => {

@@ -65,6 +65,9 @@ const leastStars = 6
 /** Bounds the whole search: proposals looked at, and those that are fitted. */
 const mostProposals = 150_000
 const mostFits = 40
+/** The circle in which the catalogue's density is counted to say why there was no match. */
+const countRadiusDeg = 2
+const mostCounted = 20_000
 const scaleRange = { from: 0.3, to: 15, step: 1.4 } as const
 const unfit = StarFlag.sharp | StarFlag.unsettled
 
@@ -123,8 +126,19 @@ export function solve(
     if (search.proposals >= mostProposals || search.fits >= mostFits) break
   }
   if (empty) return { ok: false, reason: 'the catalogue has too few stars near the hint' }
+  return { ok: false, reason: noMatch(search) }
+}
+
+function noMatch({ stars, width, height, hint, catalogue }: Search): string {
   const near = `${hint.raDeg.toFixed(3)} ${hint.decDeg.toFixed(3)}`
-  return { ok: false, reason: `no match within ${hint.radiusDeg}° of ${near} among ${usable.x.length} stars` }
+  const none = `no match within ${hint.radiusDeg}° of ${near} among ${stars.x.length} stars`
+  if (hint.scaleArcsecPerPixel === undefined) return none
+  const around = catalogue.starsNear(hint.raDeg, hint.decDeg, countRadiusDeg, { max: mostCounted }).length
+  const fieldDeg2 = width * height * (hint.scaleArcsecPerPixel / 3600) ** 2
+  const expected = (around * fieldDeg2) / (Math.PI * countRadiusDeg ** 2)
+  if (expected >= leastStars) return none
+  const few = `the catalogue has about ${expected.toPrecision(1)} stars in so small a field, and ${leastStars} are needed`
+  return `${none}: ${few}`
 }
 
 /** Stars that may be real, brightest first. Doubtful ones are used only when there are too few others. */
