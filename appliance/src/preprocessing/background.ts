@@ -35,8 +35,8 @@ const notSky =
   MaskFlag.streak |
   MaskFlag.edge
 const leastGoodShare = 0.5
-/** What the kernel wants beside the values of a cell: histogram and running sums. */
-const histogramBytes = 114_744
+/** What the kernel wants beside the values of a cell: a histogram. */
+const histogramBytes = 16_512
 
 /**
  * Measures the background of `science` (ADU, any size); masked and NaN pixels do not count, and cells of which more than
