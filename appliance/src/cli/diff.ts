@@ -13,6 +13,7 @@ import { encodeFits } from '../frames/fits/write.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { Plane } from '../frames/plane.ts'
 import { pixelToSky, type Wcs, wcsFromHeader, wcsToHeader } from '../frames/wcs.ts'
+import { withoutMosaic } from '../preprocessing/mosaic.ts'
 
 export const help = `Usage: nightjar diff SCIENCE REFERENCE --out DIR [--json] [--threshold S] [--gain G] [--saturate A]
 
@@ -33,8 +34,8 @@ probability comes from a first rule, not yet from a network. Sources that bright
 export async function run(argv: string[]): Promise<number> {
   const asked = parse(argv)
   using compute = createCompute()
-  const science = readFrame(compute, asked.science)
-  const reference = readFrame(compute, asked.reference)
+  const science = withoutMosaic(compute, readFrame(compute, asked.science))
+  const reference = withoutMosaic(compute, readFrame(compute, asked.reference))
   const result = differenceFrames(compute, science, reference, { ...asked.options, clock: systemClock })
   const wcs = wcsFromHeader(science.header)
   const rows = result.candidates.map((candidate) => rowOf(candidate, wcs))

@@ -12,6 +12,7 @@ import { measureBackground } from '../preprocessing/background.ts'
 import { hintFrom } from '../preprocessing/headerHint.ts'
 import { type DetectorMedian, detectorMedian } from '../preprocessing/hotPixels.ts'
 import { airmassOf, exposureMiddleMs, exposureSeconds } from '../preprocessing/lightCurveTime.ts'
+import { withoutMosaic } from '../preprocessing/mosaic.ts'
 import { typicalOf } from '../preprocessing/photometry.ts'
 import { solve } from '../preprocessing/solve.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
@@ -155,16 +156,17 @@ function openFrame(
   pattern: DetectorMedian | undefined,
   saturateAdu: number | undefined,
 ): Opened {
-  const frame = readFrame(compute, path)
-  const limit = saturateAdu ?? linearShare * topOf(frame)
+  const raw = readFrame(compute, path)
+  const limit = saturateAdu ?? linearShare * topOf(raw)
+  for (let i = 0; i < raw.science.data.length; i++) {
+    if (raw.science.data[i]! >= limit) raw.mask.data[i]! |= MaskFlag.saturated
+  }
+  const frame = withoutMosaic(compute, raw)
   const { science, mask } = frame
   if (pattern && pattern.offset.data.length !== science.data.length) {
     throw new NightjarError('photometry/size', `${path}: ${frame.width} × ${frame.height} pixels, unlike the others`)
   }
-  for (let i = 0; i < science.data.length; i++) {
-    if (science.data[i]! >= limit) mask.data[i]! |= MaskFlag.saturated
-    if (pattern) science.data[i]! -= pattern.offset.data[i]!
-  }
+  if (pattern) for (let i = 0; i < science.data.length; i++) science.data[i]! -= pattern.offset.data[i]!
   const background = measureBackground(compute, science, mask)
   const stars = measureStars(compute, science, mask, background, { thresholdSigma: 8, max: 3000 })
   return { frame, stars, skyAdu: background.globalLevelAdu, skyRmsAdu: background.globalRmsAdu }

@@ -9,9 +9,10 @@ import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { headerHint, hintFrom, parsePlace } from '../preprocessing/headerHint.ts'
+import { withoutMosaic } from '../preprocessing/mosaic.ts'
 import { findBlindSolvers, solveBlind } from '../preprocessing/runBlind.ts'
 import { type Solution, solve } from '../preprocessing/solve.ts'
-import { measureStars } from '../preprocessing/stars.ts'
+import { measureStars, type Star } from '../preprocessing/stars.ts'
 import { replaceFile } from './replaceFile.ts'
 
 export const help = `Usage: nightjar solve FILE [--ra RA --dec DEC] [--radius DEG] [--scale ARCSEC] [--blind] [--write OUT] [--json]
@@ -89,8 +90,7 @@ async function solveFrame(compute: Compute, frame: Frame, path: string, options:
       `${path}: the header does not say where it points: give --ra and --dec or --blind`,
     )
   }
-  const background = measureBackground(compute, frame.science, frame.mask)
-  const stars = measureStars(compute, frame.science, frame.mask, background)
+  const stars = starsOf(compute, frame)
   const catalogue = openStarCatalogue()
   const hinted = hint && solve(stars, width, height, hint, catalogue)
   if (hinted?.ok || !options.blind) return hinted ?? { ok: false, reason: 'nothing says where it points' }
@@ -101,6 +101,13 @@ async function solveFrame(compute: Compute, frame: Frame, path: string, options:
     scaleTolerance: scaleArcsecPerPixel === undefined ? said.scaleTolerance : undefined,
   })
   return blind.ok || !hinted ? blind : { ok: false, reason: `${hinted.reason}; ${blind.reason}` }
+}
+
+/** Their places are those of the file's pixels, also where they were measured on super-pixels. */
+function starsOf(compute: Compute, frame: Frame): Star[] {
+  const { science, mask, width } = withoutMosaic(compute, frame)
+  const stars = measureStars(compute, science, mask, measureBackground(compute, science, mask))
+  return width === frame.width ? stars : stars.map((star) => ({ ...star, x: 2 * star.x + 0.5, y: 2 * star.y + 0.5 }))
 }
 
 function placeOf({ ra, dec }: Options): { raDeg: number; decDeg: number } | undefined {

@@ -4,6 +4,7 @@ import { createCompute } from '../frames/compute.ts'
 import { readFrame } from '../frames/fits/read.ts'
 import { pixelToSky, type Wcs, wcsFromHeader } from '../frames/wcs.ts'
 import { measureBackground } from '../preprocessing/background.ts'
+import { withoutMosaic } from '../preprocessing/mosaic.ts'
 import { typicalOf } from '../preprocessing/photometry.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
 
@@ -36,7 +37,7 @@ export async function run(argv: string[]): Promise<number> {
   const thresholdSigma = positive('--sigma', values.sigma)
   const max = Math.floor(positive('--max', values.max))
   using compute = createCompute()
-  const frame = readFrame(compute, path)
+  const frame = withoutMosaic(compute, readFrame(compute, path))
   const background = measureBackground(compute, frame.science, frame.mask)
   const stars = measureStars(compute, frame.science, frame.mask, background, {
     thresholdSigma,

@@ -1,19 +1,21 @@
 import { type Failure, failure } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Compute } from '../frames/compute.ts'
-import { openFits, readImage } from '../frames/fits/read.ts'
+import { firstImage, frameHeaderOf, openFits, readFrame, readImage } from '../frames/fits/read.ts'
 import type { Frame } from '../frames/frame.ts'
 import { MaskFlag } from '../frames/mask.ts'
 import { subtractSpline } from '../frames/mesh.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
 import { preprocessingError } from './errors.ts'
+import { mosaicOf, withoutMosaic } from './mosaic.ts'
 import { stackInto } from './stack.ts'
 import { measureStars, type Star, StarFlag } from './stars.ts'
 
 /**
  * What belongs to the detector and not to the sky, from the night's own frames: while the stars drift or are dithered over
  * the pixels, hot pixels, dead ones and bright columns stay. The clipped mean of the sky-subtracted frames, pixel by pixel,
- * is what each pixel adds to every exposure of this length and temperature. Needs no dark.
+ * is what each pixel adds to every exposure of this length and temperature. Needs no dark. Raw files of colour cameras give that
+ * of their super-pixels.
  */
 export interface DetectorMedian {
   readonly ok: true
@@ -100,8 +102,10 @@ function spread<T>(list: readonly T[], count: number): T[] {
 }
 
 function scienceOf(compute: Compute, source: FrameSource): Plane {
-  if (typeof source === 'string' || source instanceof Uint8Array) return readImage(compute, openFits(source))
-  return source.science
+  if (typeof source !== 'string' && !(source instanceof Uint8Array)) return source.science
+  const file = openFits(source)
+  const isMosaic = mosaicOf(frameHeaderOf(file, firstImage(file))) !== undefined
+  return isMosaic ? withoutMosaic(compute, readFrame(compute, file)).science : readImage(compute, file)
 }
 
 function sizeOf(compute: Compute, source: FrameSource): { readonly width: number; readonly height: number } {

@@ -1,5 +1,6 @@
 import type { FrameType } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
+import type { FitsHeader } from '../frames/fits/header.ts'
 import type { RowFile } from '../frames/fits/rawImage.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
@@ -7,6 +8,7 @@ import { medianAndMad, sigmaClipped, sigmaPerMad } from '../frames/statistics.ts
 import type { MasterNoise } from './calibrate.ts'
 import { preprocessingError } from './errors.ts'
 import { frameSet, type Reduction, stackSet } from './masterRows.ts'
+import { colourPlanes, mosaicOf } from './mosaic.ts'
 import { gainOf, photonTransfer, readingVariance } from './photonTransfer.ts'
 
 /** A master and what measuring its frames told. */
@@ -97,7 +99,8 @@ export interface FlatOptions extends Reduction {
 /**
  * Master flat: each frame less bias and dark, scaled to the same median, clipped mean, mean 1. The gain comes from pairs
  * (Janesick 2007, eq. 5.12), in e⁻/ADU; the variance of a pixel of value F is (F / (g·L) + (r² + n·V_bias) / L²) / n at the
- * level L. Frames that are saturated or dark are refused (`preprocessing/flat-level`) with their level.
+ * level L. A mosaic's colours are each given a mean of 1, so that the flat's own colour is not put into the frames; the noise is
+ * then the mean of the colours'. Frames that are saturated or dark are refused (`preprocessing/flat-level`) with their level.
  */
 export function masterFlat(compute: Compute, frames: MasterFrames, options: FlatOptions): Master {
   need(frames, 'flat')
@@ -110,20 +113,38 @@ export function masterFlat(compute: Compute, frames: MasterFrames, options: Flat
   const gain = gainOf(transfer, readNoiseAdu)
   const noise = flatNoise(transfer.levels, gain, readNoiseAdu)
   const plane = stackSet(compute, set, { factors: transfer.levels.map((level) => 1 / level), noise })
-  const { mean } = sigmaClipped(compute, plane, { sigma: 10 })
-  for (let i = 0; i < plane.data.length; i++) plane.data[i]! /= mean
+  const means = colourMeans(compute, plane, frames[0]?.header)
+  transfer.levels.forEach((level, index) => {
+    for (const mean of means) checkLevel(level * mean, nameOf(frames[index], index), saturationAdu)
+  })
+  divideColours(plane, means)
   const defects = compute.uint16(plane.width, plane.height)
   const { low, high, least } = oddFlat
   compute.rows('markOdd', plane.height, [plane.pointer, defects.pointer, plane.width, plane.height, low, high, least])
-  const levelAdu = mean / average(transfer.levels.map((level) => 1 / level))
-  const own = shared({ fixed: noise.fixed / mean ** 2, perSignal: noise.perSignal / mean }, set.count)
-  const fixed = own.fixed + (options.biasNoise?.fixed ?? 0) / levelAdu ** 2
+  const share = (power: number): number => average(means.map((mean) => mean ** -power))
+  const perLevelAdu = average(transfer.levels.map((level) => 1 / level))
+  const own = shared({ fixed: noise.fixed * share(2), perSignal: noise.perSignal * share(1) }, set.count)
+  const fixed = own.fixed + (options.biasNoise?.fixed ?? 0) * perLevelAdu ** 2 * share(2)
   return {
     plane,
     frames: set.count,
     noise: { fixed, perSignal: own.perSignal },
     ...(gain > 0 && Number.isFinite(gain) && { gainElectronsPerAdu: gain }),
     defects,
+  }
+}
+
+/** One for each colour of a mosaic in reading order, one alone without. */
+function colourMeans(compute: Compute, plane: Plane, header: FitsHeader | undefined): number[] {
+  using _scratch = compute.scope()
+  const planes = header && mosaicOf(header) !== undefined ? colourPlanes(compute, plane) : [plane]
+  return planes.map((one) => sigmaClipped(compute, one, { sigma: 10 }).mean)
+}
+
+function divideColours({ data, width, height }: Plane, means: readonly number[]): void {
+  for (let y = 0; y < height; y++) {
+    const of = means.length === 1 ? [means[0]!, means[0]!] : [means[2 * (y & 1)]!, means[2 * (y & 1) + 1]!]
+    for (let x = 0, at = y * width; x < width; x++, at++) data[at]! /= of[x & 1]!
   }
 }
 

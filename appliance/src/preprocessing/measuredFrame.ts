@@ -6,6 +6,7 @@ import type { HduToWrite, Pixels } from '../frames/fits/write.ts'
 import type { Frame } from '../frames/frame.ts'
 import { createMesh, createSplineMesh } from '../frames/mesh.ts'
 import { type Background, measureBackground } from './background.ts'
+import { withoutMosaic } from './mosaic.ts'
 import { measureStars, type Star } from './stars.ts'
 
 /**
@@ -78,12 +79,12 @@ function starTable(stars: readonly Star[]): HduToWrite {
 }
 
 /**
- * Reads a frame with its sky and stars. What the file does not hold (a frame from elsewhere) is measured. Planes are
+ * Reads a frame with its sky and stars; a raw one of a colour camera as super-pixels. What the file does not hold (a frame from elsewhere) is measured. Planes are
  * allocated from `compute`. Throws as `readFrame`.
  */
 export function readMeasured(compute: Compute, path: string): MeasuredFrame {
   const file = openFits(path)
-  const frame = readFrame(compute, file)
+  const frame = withoutMosaic(compute, readFrame(compute, file))
   const background = readBackground(compute, file, frame)
   return background ? { frame, background, stars: readStars(file) } : { frame, ...measureFrame(compute, frame) }
 }

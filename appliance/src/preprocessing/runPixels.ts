@@ -11,7 +11,6 @@ import type { Frame } from '../frames/frame.ts'
 import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
-import { allocateCalibrated, calibrate } from './calibrate.ts'
 import type { Expected } from './grade.ts'
 import type { MasterLimits } from './masterChoice.ts'
 import {
@@ -26,6 +25,7 @@ import {
 import { type Master, type MasterFrames, masterBias, masterDark, masterFlat } from './masters.ts'
 import { measuredCamera } from './measuredCamera.ts'
 import { measuredExtensions } from './measuredFrame.ts'
+import { allocateLight, lightOf } from './mosaic.ts'
 import { findBlindSolvers, solveBlind } from './runBlind.ts'
 import { type Examination, type Expectation, examinedWith, examineFrame } from './task.ts'
 
@@ -100,12 +100,12 @@ function calibrateRaw(
   input: Pick<CalibrateInput, 'rawPath' | 'masters' | 'calibration' | 'camera'>,
 ): { readonly calibrated: Frame; readonly used: readonly UsedMaster[]; readonly warnings: readonly string[] } {
   const file = openFits(input.rawPath)
-  const planes = allocateCalibrated(compute, rawSize(file), input.camera)
+  const planes = allocateLight(compute, rawSize(file), input.camera)
   using _scratch = compute.scope()
   const raw = readRaw(compute, file)
   const fitting = readMasters(compute, raw.header, input.masters, input.calibration)
   const { camera, warnings } = measuredCamera(input.camera, raw.header, fitting.measured)
-  const plain = calibrate(compute, raw, fitting.masters, camera, planes)
+  const plain = lightOf(compute, raw, fitting.masters, camera, planes)
   const header = warnings.reduce((cards, text) => cards.withHistory(text), withMasters(plain.header, fitting.used))
   return { calibrated: { ...plain, header }, used: fitting.used, warnings: [...fitting.warnings, ...warnings] }
 }

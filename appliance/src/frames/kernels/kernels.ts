@@ -284,6 +284,18 @@ export interface Kernels {
     scratch: number,
     rowBytes: number,
   ): void
+  superPixels(
+    rowFrom: number,
+    rowTo: number,
+    science: number,
+    variance: number,
+    mask: number,
+    stride: number,
+    scienceOut: number,
+    varianceOut: number,
+    maskOut: number,
+    width: number,
+  ): void
   markAbove(rowFrom: number, rowTo: number, plane: number, mask: number, width: number, limit: number): void
   markOdd(
     rowFrom: number,
