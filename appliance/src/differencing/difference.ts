@@ -226,7 +226,7 @@ class Work {
     given: number | undefined,
   ): { side: Side; gain: GainEstimate } {
     const rmsAdu = middleOf(rms.data) || fallback
-    const psf = measurePsf({ plane, mask, stars, rmsAdu, radius })
+    const psf = measurePsf(this.#compute, { plane, mask, stars, rmsAdu, radius })
     const side = { plane, mask, psf, rmsAdu }
     const electronsPerAdu = given ?? known
     const gain: GainEstimate = electronsPerAdu

@@ -1,3 +1,5 @@
+import type { Compute } from '../frames/compute.ts'
+
 /** The analytic PSF used when there are too few stars for an empirical one, and as the start of the empirical one. */
 export interface MoffatShape {
   /** Of the geometric mean of both axes. */
@@ -82,7 +84,7 @@ export function moffatStamp(shape: MoffatShape, size: number, oversampling = 1):
   const out = new Float64Array(n * n)
   const half = (size - 1) / 2
   const form = formOf(shape)
-  const near = (2.5 * shape.fwhmPixels) ** 2
+  const near = nearOf(shape)
   for (let j = 0; j < n; j++) {
     const y = j / oversampling - half
     for (let i = 0; i < n; i++) {
@@ -91,6 +93,34 @@ export function moffatStamp(shape: MoffatShape, size: number, oversampling = 1):
     }
   }
   return out
+}
+
+/** Float64 words of a shape (kernels/assembly/moffat.ts). */
+const shapeWords = 8
+
+/** As `moffatStamp`, of many shapes; right to a millionth of the peak. */
+export function moffatStamps(
+  compute: Compute,
+  shapes: readonly MoffatShape[],
+  size: number,
+  oversampling: number,
+): readonly Float32Array[] {
+  using _scratch = compute.scope()
+  const n = oversampling * (size - 1) + 1
+  const table = compute.allocate(8 * shapeWords * shapes.length)
+  const words = new Float64Array(compute.memory.buffer, table, shapeWords * shapes.length)
+  shapes.forEach((shape, k) => {
+    const { a, b, c, beta } = formOf(shape)
+    words.set([a, b, c, beta, nearOf(shape)], shapeWords * k)
+  })
+  const out = compute.allocate(4 * n * n * shapes.length)
+  compute.rows('moffatStamps', shapes.length, [table, out, n, oversampling])
+  return shapes.map((_, k) => new Float32Array(compute.memory.buffer, out + 4 * n * n * k, n * n).slice())
+}
+
+/** Squared radius within which a pixel needs four points along each side. */
+function nearOf({ fwhmPixels }: MoffatShape): number {
+  return (2.5 * fwhmPixels) ** 2
 }
 
 function overPixel({ a, b, c, beta }: MoffatForm, x: number, y: number, points: Float64Array): number {

@@ -19,7 +19,7 @@ function measured(width: number, starsPerMpix: number, fwhm: number): PsfModel {
   const options = { width, height: width, seed: 'psf', starsPerMpix, galaxiesPerMpix: 0, psfVariation: 0 }
   const { science } = makeScene(compute, { ...options, fwhmSciencePixels: fwhm })
   const { plane, mask, stars, rmsAdu } = prepare(compute, science)
-  return measurePsf({ plane, mask, stars: photometricStars(stars), rmsAdu, radius: 12 })
+  return measurePsf(compute, { plane, mask, stars: photometricStars(stars), rmsAdu, radius: 12 })
 }
 
 function sum(stamp: Float64Array): number {
@@ -80,7 +80,7 @@ describe('the PSF', () => {
     const side = 800
     const { science } = makeScene(compute, { width: side, height: side, seed: 'field', galaxiesPerMpix: 40 })
     const { plane, mask, stars, rmsAdu } = prepare(compute, science)
-    const psf = measurePsf({ plane, mask, stars: photometricStars(stars), rmsAdu, radius: 17 })
+    const psf = measurePsf(compute, { plane, mask, stars: photometricStars(stars), rmsAdu, radius: 17 })
     expect(psf.degree).toBe(2)
     for (const [x, y] of [
       [100, 100],

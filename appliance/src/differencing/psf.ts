@@ -1,5 +1,6 @@
-import { type MoffatShape, moffatStamp } from './moffat.ts'
-import { cutStar } from './psfCuts.ts'
+import type { Compute } from '../frames/compute.ts'
+import { type MoffatShape, moffatStamps } from './moffat.ts'
+import { type Cuts, cutStars } from './psfCuts.ts'
 import { basisOf, type Degree, fitPolynomial, framingOf, termsOf } from './psfField.ts'
 import { middleOf, PolynomialPsf } from './psfModel.ts'
 import { measureResidual, type Residual } from './psfResidual.ts'
@@ -49,7 +50,8 @@ export function psfRadius(fwhmPixels: number): number {
 }
 
 /** Measures the PSF. With no usable star at all: a round Moffat profile of the median star's width, or of 3 px. */
-export function measurePsf(input: PsfInput): PsfModel {
+export function measurePsf(compute: Compute, input: PsfInput): PsfModel {
+  using _scratch = compute.scope()
   const size = 2 * input.radius + 1
   const selected = selectPsfStars(input)
   const width = stellarFwhm(selected.length > 0 ? selected : input.stars)
@@ -58,15 +60,14 @@ export function measurePsf(input: PsfInput): PsfModel {
   const radius = Math.max(7, Math.min(input.radius, Math.ceil(3 * guess.fwhmPixels) + 1))
   const cutInput = { ...input, radius, grid, fwhmPixels: guess.fwhmPixels }
   const framing = framingOf(input.plane)
-  const field = measureShapes(
-    selected.map((star) => cutStar(cutInput, star)),
-    { framing, rmsAdu: input.rmsAdu, guess, mostDegree: input.degree ?? 2 },
-  )
-  if (!field) return constantPsf(guess, size, 0)
+  const cuts = cutStars(compute, cutInput, selected)
+  const settings = { framing, rmsAdu: input.rmsAdu, guess, mostDegree: input.degree ?? 2 }
+  const field = selected.length > 0 ? measureShapes(compute, cuts, settings) : undefined
+  if (!field) return constantPsf(compute, guess, size, 0)
   const stars = field.stars.map(({ cut }) => cut.star)
   const middle = field.shapeAt((input.plane.width - 1) / 2, (input.plane.height - 1) / 2)
-  if (!supportsEmpirical(stars)) return constantPsf(middle, size, stars.length)
-  return empiricalPsf(input, field, middle, size)
+  if (!supportsEmpirical(stars)) return constantPsf(compute, middle, size, stars.length)
+  return empiricalPsf(compute, input, cuts, field, middle, size)
 }
 
 function clampWidth(fwhm: number): number {
@@ -81,13 +82,20 @@ function oversamplingFor(fwhmPixels: number): number {
 
 const rounds = 2
 
-function empiricalPsf(input: PsfInput, field: ShapeField, shape: MoffatShape, size: number): PsfModel {
+function empiricalPsf(
+  compute: Compute,
+  input: PsfInput,
+  cuts: Cuts,
+  field: ShapeField,
+  shape: MoffatShape,
+  size: number,
+): PsfModel {
   const { degree, stars, perSignal } = field
   const { rmsAdu, plane } = input
   const framing = framingOf(plane)
   const oversampling = oversamplingFor(shape.fwhmPixels)
-  const base = moffatTerms(field, plane, size, oversampling)
-  const coreSize = stars[0]!.cut.size
+  const base = moffatTerms(compute, field, plane, size, oversampling)
+  const coreSize = cuts.size
   const core = base.terms.map((term) => middleOf(term, size, coreSize, oversampling))
   const modelWith = (terms: readonly Float64Array[], side: number, residual: Residual | undefined): PolynomialPsf =>
     new PolynomialPsf(summed(terms, residual, side, oversampling), base.degree, framing, side, oversampling)
@@ -95,7 +103,8 @@ function empiricalPsf(input: PsfInput, field: ShapeField, shape: MoffatShape, si
   for (let round = 0; round < rounds; round++) {
     const model = modelWith(core, coreSize, residual)
     const { fwhmPixels } = shape
-    residual = measureResidual({ stars, model, degree, framing, rmsAdu, perSignal, fwhmPixels, before: residual })
+    const settings = { degree, rmsAdu, perSignal, fwhmPixels, before: residual }
+    residual = measureResidual(compute, { cuts, stars, model, ...settings })
   }
   const model = modelWith(base.terms, size, residual)
   const fwhmPixels = stampFwhm(model.stampAt(plane.width / 2, plane.height / 2), size)
@@ -104,6 +113,7 @@ function empiricalPsf(input: PsfInput, field: ShapeField, shape: MoffatShape, si
 
 /** The Moffat profile at places all over the frame, and each node as a polynomial through them. */
 function moffatTerms(
+  compute: Compute,
   field: ShapeField,
   { width, height }: PsfInput['plane'],
   size: number,
@@ -115,7 +125,8 @@ function moffatTerms(
   const along = (k: number): number => (k + 0.5) / across
   const places = Array.from({ length: across * across }, (_, k) => [along(k % across), along(Math.floor(k / across))])
   const design = places.map(([x, y]) => basisOf(degree, 2 * x! - 1, 2 * y! - 1))
-  const stamps = places.map(([x, y]) => moffatBase(field.shapeAt(x! * width, y! * height), size, oversampling))
+  const shapes = places.map(([x, y]) => field.shapeAt(x! * width, y! * height))
+  const stamps = moffatBases(compute, shapes, size, oversampling)
   const inverse = projection(design, termsOf(degree))
   const terms = inverse.map((row) => {
     const term = new Float64Array(stamps[0]!.length)
@@ -157,28 +168,36 @@ function summed(
   })
 }
 
-/** Sums to 1 over the pixels; falls to 0 at the rim of the stamp's circle. */
-function moffatBase(shape: MoffatShape, size: number, oversampling = 1): Float64Array {
-  const stamp = moffatStamp(shape, size, oversampling)
+/** Each sums to 1 over the pixels and falls to 0 at the rim of the stamp's circle. */
+function moffatBases(
+  compute: Compute,
+  shapes: readonly MoffatShape[],
+  size: number,
+  oversampling: number,
+): readonly Float64Array[] {
   const side = gridSide(size, oversampling)
   const half = (side - 1) / 2
-  let sum = 0
-  for (let j = 0; j < side; j++) {
-    for (let i = 0; i < side; i++) {
-      const r = Math.hypot(i - half, j - half) / (half + 0.5)
-      const at = j * side + i
-      if (r >= 1) stamp[at] = 0
-      else if (r > 0.97) stamp[at]! *= Math.cos(((r - 0.97) / 0.03) * (Math.PI / 2)) ** 2
-      if (i % oversampling === 0 && j % oversampling === 0) sum += stamp[at]!
-    }
-  }
-  return stamp.map((v) => v / sum)
+  const rim = Float64Array.from({ length: side * side }, (_, at) => {
+    const r = Math.hypot((at % side) - half, Math.floor(at / side) - half) / (half + 0.5)
+    return r >= 1 ? 0 : r <= 0.97 ? 1 : Math.cos(((r - 0.97) / 0.03) * (Math.PI / 2)) ** 2
+  })
+  return moffatStamps(compute, shapes, size, oversampling).map((stamp) => {
+    const base = rim.map((share, at) => share * stamp[at]!)
+    let sum = 0
+    for (let j = 0; j < side; j += oversampling) for (let i = 0; i < side; i += oversampling) sum += base[j * side + i]!
+    return base.map((value) => value / sum)
+  })
 }
 
-function constantPsf(shape: MoffatShape, size: number, stars: number): PsfModel {
+function constantPsf(compute: Compute, shape: MoffatShape, size: number, stars: number): PsfModel {
   const oversampling = oversamplingFor(shape.fwhmPixels)
-  const nodes = moffatBase(shape, size, oversampling)
-  const model = new PolynomialPsf([nodes], 0, () => [0, 0], size, oversampling)
+  const model = new PolynomialPsf(
+    moffatBases(compute, [shape], size, oversampling),
+    0,
+    () => [0, 0],
+    size,
+    oversampling,
+  )
   const fwhmPixels = stampFwhm(model.stampAt(0, 0), size)
   return Object.assign(model, { kind: 'moffat' as const, degree: 0 as const, stars, shape, fwhmPixels })
 }

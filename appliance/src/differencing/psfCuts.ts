@@ -1,19 +1,35 @@
+import type { Compute } from '../frames/compute.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import type { MoffatForm } from './moffat.ts'
-import type { FitPixels } from './moffatFit.ts'
 import type { PsfStar } from './psfStars.ts'
 import { medianInPlace } from './robust.ts'
 import type { StarGrid } from './starGrid.ts'
 
 /** The pixels around a PSF star, its neighbours hidden. */
-export interface Cut extends FitPixels {
+export interface Cut {
   readonly star: PsfStar
+  /** Among all cuts. */
+  readonly index: number
+  /** A square of size × size pixels. */
+  readonly size: number
   /** Pixel at the middle of the cut. */
   readonly cx: number
   readonly cy: number
   /** ADU; neighbours and the local sky are taken off in place. */
-  readonly data: Float64Array
+  readonly data: Float32Array
+  /** 0 where a pixel may not be used. */
+  readonly use: Uint8Array
   readonly neighbours: readonly PsfStar[]
+}
+
+/** Cuts one after another in the compute's memory, where kernels read them. */
+export interface Cuts {
+  readonly list: readonly Cut[]
+  readonly size: number
+  /** float32. */
+  readonly pixels: number
+  /** Bytes. */
+  readonly use: number
 }
 
 export interface CutInput {
@@ -26,12 +42,34 @@ export interface CutInput {
   readonly fwhmPixels: number
 }
 
-/** A cut; pixels outside the plane, masked or lit by a neighbour are not used. */
-export function cutStar({ plane, mask, stars, grid, radius, fwhmPixels }: CutInput, star: PsfStar): Cut {
+/** Kernels read four pixels at a time, and so a little beyond the last. */
+const spareBytes = 64
+
+/** Cuts of `stars`, allocated from `compute`; pixels outside the plane, masked or lit by a neighbour are not used. */
+export function cutStars(compute: Compute, input: CutInput, stars: readonly PsfStar[]): Cuts {
+  const size = 2 * input.radius + 1
+  const area = size * size
+  const pixels = compute.allocate(4 * area * stars.length + spareBytes)
+  const use = compute.allocate(area * stars.length + spareBytes)
+  const { buffer } = compute.memory
+  const list = stars.map((star, index) => {
+    const data = new Float32Array(buffer, pixels + 4 * area * index, area)
+    return cutStar(input, star, index, data, new Uint8Array(buffer, use + area * index, area))
+  })
+  return { list, size, pixels, use }
+}
+
+function cutStar(
+  { plane, mask, stars, grid, radius, fwhmPixels }: CutInput,
+  star: PsfStar,
+  index: number,
+  data: Float32Array,
+  use: Uint8Array,
+): Cut {
   const size = 2 * radius + 1
   const [cx, cy] = [Math.round(star.x), Math.round(star.y)]
-  const data = new Float64Array(size * size)
-  const use = new Uint8Array(size * size)
+  data.fill(0)
+  use.fill(0)
   for (let j = 0; j < size; j++) {
     const y = cy + j - radius
     if (y < 0 || y >= plane.height) continue
@@ -49,7 +87,7 @@ export function cutStar({ plane, mask, stars, grid, radius, fwhmPixels }: CutInp
     .map((index) => stars[index]!)
     .filter((other) => Math.hypot(other.x - star.x, other.y - star.y) >= 0.5)
   for (const other of neighbours) hide(use, size, other, star, [cx - radius, cy - radius], fwhmPixels)
-  return { star, cx, cy, size, data, use, neighbours }
+  return { star, index, cx, cy, size, data, use, neighbours }
 }
 
 /** Leaves out the pixels that a neighbour lights by more than a thousandth of the star's peak or so. */

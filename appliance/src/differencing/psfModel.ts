@@ -18,7 +18,8 @@ export class PolynomialPsf {
   readonly #terms: readonly Float64Array[]
   readonly #degree: Degree | 3
   readonly #framing: Framing
-  readonly #coefficients: readonly Float64Array[]
+  /** Of the spline through each term's nodes. */
+  readonly coefficients: readonly Float64Array[]
   readonly #kept = new Map<number, StampSpline>()
   #core = 0
   #coreCoefficients: readonly Float64Array[] = []
@@ -37,13 +38,13 @@ export class PolynomialPsf {
     this.size = size
     this.oversampling = oversampling
     const side = gridSide(size, oversampling)
-    this.#coefficients = terms.map((term) => splineCoefficients(term, side))
+    this.coefficients = terms.map((term) => splineCoefficients(term, side))
   }
 
   /** float64, size × size, sums to 1. */
   stampAt(x: number, y: number): Float64Array {
     const { size, oversampling } = this
-    const nodes = combined(this.#terms, this.#basis(x, y))
+    const nodes = combined(this.#terms, this.basisAt(x, y))
     const side = gridSide(size, oversampling)
     const stamp = new Float64Array(size * size)
     for (let j = 0; j < size; j++)
@@ -51,12 +52,13 @@ export class PolynomialPsf {
     return normalised(stamp)
   }
 
-  #basis(x: number, y: number): readonly number[] {
+  /** What the terms are multiplied with at a place in the frame. */
+  basisAt(x: number, y: number): readonly number[] {
     return basisOf(this.#degree, ...this.#framing(x, y))
   }
 
   splineAt(x: number, y: number): StampSpline {
-    return this.#splineOf(x, y, this.#coefficients, this.size, this.#kept)
+    return this.#splineOf(x, y, this.coefficients, this.size, this.#kept)
   }
 
   /**
@@ -69,7 +71,7 @@ export class PolynomialPsf {
     if (size !== this.#core) {
       this.#core = size
       this.#keptCores.clear()
-      this.#coreCoefficients = this.#coefficients.map((term) => middleOf(term, this.size, size, this.oversampling))
+      this.#coreCoefficients = this.coefficients.map((term) => middleOf(term, this.size, size, this.oversampling))
     }
     return this.#splineOf(x, y, this.#coreCoefficients, size, this.#keptCores)
   }

@@ -1,8 +1,9 @@
-import { basisOf, type Degree, type Framing, termsOf } from './psfField.ts'
+import type { Compute } from '../frames/compute.ts'
+import type { Cuts } from './psfCuts.ts'
+import { type Degree, termsOf } from './psfField.ts'
 import type { PolynomialPsf } from './psfModel.ts'
 import type { ShapedStar } from './psfShape.ts'
-import { medianInPlace, solveLinear } from './robust.ts'
-import { gridSide, StampSpline } from './spline.ts'
+import { gridSide, mirrored } from './spline.ts'
 
 /**
  * What clean stars leave of the model of the PSF, as a polynomial of the place at every node of the stamp's middle. What
@@ -15,10 +16,10 @@ export interface Residual {
 }
 
 export interface ResidualInput {
+  readonly cuts: Cuts
   readonly stars: readonly ShapedStar[]
   readonly model: PolynomialPsf
   readonly degree: Degree
-  readonly framing: Framing
   readonly rmsAdu: number
   readonly perSignal: number
   readonly fwhmPixels: number
@@ -26,203 +27,103 @@ export interface ResidualInput {
   readonly before: Residual | undefined
 }
 
-interface Rest {
-  readonly values: Float64Array
-  readonly use: Uint8Array
-  readonly dx: number
-  readonly dy: number
-  readonly error: number
-  readonly basis: readonly number[]
-}
+/** Float64 words of a star, and the first of its basis and that of its cut among them (kernels/assembly/psf.ts). */
+const starWords = 16
+const basisWord = 4
+const cutWord = 15
 
-export function measureResidual(input: ResidualInput): Residual {
-  const { stars, model, degree, before } = input
-  const size = stars[0]!.cut.size
-  const rests = stars.map((star) => restOf(input, star)).filter((rest) => rest !== undefined)
-  const nodes = gridSide(size, model.oversampling)
-  const samples = gather(rests, size, model.oversampling)
-  const terms = Array.from({ length: termsOf(degree) }, () => new Float64Array(nodes * nodes))
-  const variances = terms.map((term) => new Float64Array(term.length).fill(Number.POSITIVE_INFINITY))
-  const solver = new NodeSolver(rests, terms.length)
+export function measureResidual(compute: Compute, input: ResidualInput): Residual {
+  using _scratch = compute.scope()
+  const { model, degree, before, cuts } = input
+  const nodes = gridSide(cuts.size, model.oversampling)
   const window = taper(nodes)
-  for (let node = 0; node < nodes * nodes; node++) {
-    if (window[node] === 0) continue
-    solver.solve(samples, node)
-    for (let k = 0; k < terms.length; k++) {
-      terms[k]![node] = solver.solution[k]! + (before?.terms[k]?.[node] ?? 0)
-      variances[k]![node] = solver.variance[k]!
-    }
-  }
+  const terms = solveNodes(compute, restsOf(compute, input, nodes), nodes, termsOf(degree), window)
   const reach = Math.max(1, Math.round(0.6 * input.fwhmPixels * model.oversampling))
-  return { size, terms: terms.map((term, k) => shrunk(term, variances[k]!, nodes, reach, window)) }
-}
-
-/** The star placed with the model and divided by its flux, less the model. */
-function restOf(input: ResidualInput, { cut, fit }: ShapedStar): Rest | undefined {
-  const { model, degree, framing, rmsAdu, perSignal, fwhmPixels } = input
-  const spline = model.splineAt(cut.cx, cut.cy)
-  const { size, data, use } = cut
-  const half = (size - 1) / 2
-  let [dx, dy, flux] = [fit.x, fit.y, 0]
-  const matrix = new Float64Array(9)
-  const right = new Float64Array(3)
-  const reach = Math.min(half, Math.ceil(1.6 * fwhmPixels))
-  const side = 2 * reach + 1
-  for (let step = 0; step < 3; step++) {
-    const { value, byX, byY } = spline.window(dx, dy, reach)
-    matrix.fill(0)
-    right.fill(0)
-    for (let j = 0; j < side; j++) {
-      for (let i = 0; i < side; i++) {
-        const at = (j + half - reach) * size + i + half - reach
-        if (use[at] === 0) continue
-        const m = j * side + i
-        const v = value[m]!
-        const gx = byX[m]!
-        const gy = byY[m]!
-        const d = data[at]!
-        const w = 1 / (rmsAdu * rmsAdu + perSignal * Math.max(0, flux * v) + 1e-6 * flux * flux * v * v)
-        matrix[0]! += w * v * v
-        matrix[1]! += w * v * gx
-        matrix[2]! += w * v * gy
-        matrix[4]! += w * gx * gx
-        matrix[5]! += w * gx * gy
-        matrix[8]! += w * gy * gy
-        right[0]! += w * v * d
-        right[1]! += w * gx * d
-        right[2]! += w * gy * d
-      }
-    }
-    matrix[3] = matrix[1]!
-    matrix[6] = matrix[2]!
-    matrix[7] = matrix[5]!
-    const solved = solveLinear(matrix, right)
-    if (!solved || !(solved[0]! > 0)) return undefined
-    flux = solved[0]!
-    dx += limit(solved[1]! / flux)
-    dy += limit(solved[2]! / flux)
-  }
-  if (Math.hypot(dx - fit.x, dy - fit.y) > 1) return undefined
-  const { value } = spline.window(dx, dy, half)
-  const values = new Float64Array(data.length)
-  let [square, core] = [0, 0]
-  for (let k = 0; k < values.length; k++) {
-    if (use[k] === 0) continue
-    values[k] = data[k]! / flux - value[k]!
-    const [i, j] = [(k % size) - half, Math.floor(k / size) - half]
-    if (i * i + j * j > reach * reach) continue
-    square += values[k]! ** 2
-    core++
-  }
-  const error = Math.hypot(Math.sqrt(square / Math.max(1, core)), rmsAdu / flux, 0.002 * value[(size * size - 1) / 2]!)
-  return { values, use, dx, dy, error, basis: basisOf(degree, ...framing(cut.cx, cut.cy)) }
-}
-
-function limit(move: number): number {
-  return Math.max(-0.5, Math.min(0.5, move))
-}
-
-/** What the stars say about each node: samples `start[node]` to `start[node + 1]`. */
-interface Samples {
-  readonly start: Int32Array
-  readonly star: Int32Array
-  readonly value: Float64Array
-}
-
-/** With one node a pixel the rest is moved to the middle by the spline; with more each pixel counts for the nearest node. */
-function gather(rests: readonly Rest[], size: number, oversampling: number): Samples {
-  const nodes = gridSide(size, oversampling)
-  const most = rests.length * size * size
-  const node = new Int32Array(most)
-  const star = new Int32Array(most)
-  const value = new Float64Array(most)
-  let count = 0
-  rests.forEach((rest, index) => {
-    const moved = oversampling === 1
-    const { values } = rest
-    const read = moved ? new StampSpline(values, size).window(-rest.dx, -rest.dy, (size - 1) / 2).value : values
-    for (let k = 0; k < read.length; k++) {
-      if (rest.use[k] === 0) continue
-      const i = moved ? k % size : Math.round(oversampling * ((k % size) - rest.dx))
-      const j = moved ? Math.floor(k / size) : Math.round(oversampling * (Math.floor(k / size) - rest.dy))
-      if (i < 0 || j < 0 || i >= nodes || j >= nodes) continue
-      node[count] = j * nodes + i
-      star[count] = index
-      value[count++] = read[k]!
-    }
+  const whole = terms.map(({ values, variances }, k) => {
+    const known = before?.terms[k]
+    const sum = known ? values.map((value, node) => value + known[node]!) : values
+    return shrunk(sum, variances, nodes, reach, window)
   })
-  const start = new Int32Array(nodes * nodes + 1)
-  for (let k = 0; k < count; k++) start[node[k]! + 1]!++
-  for (let k = 0; k < nodes * nodes; k++) start[k + 1]! += start[k]!
-  const next = start.slice()
-  const sorted = { start, star: new Int32Array(count), value: new Float64Array(count) }
-  for (let k = 0; k < count; k++) {
-    const to = next[node[k]!]!++
-    sorted.star[to] = star[k]!
-    sorted.value[to] = value[k]!
-  }
-  return sorted
+  return { size: cuts.size, terms: whole }
 }
 
-/** Weighted least squares of one node's samples, without those 3.5 sigma from their median. */
-class NodeSolver {
-  readonly solution: Float64Array
-  readonly variance: Float64Array
-  readonly #basis: Float64Array
-  readonly #error: Float64Array
-  readonly #terms: number
-  readonly #scratch: Float64Array
+/** What the stars say about the nodes, in the compute's memory: a float32 for each of `stars` at every node. */
+interface Rests {
+  readonly stars: number
+  readonly table: number
+  readonly samples: number
+}
 
-  constructor(rests: readonly Rest[], terms: number) {
-    this.#terms = terms
-    this.#basis = Float64Array.from(rests.flatMap((rest) => rest.basis))
-    this.#error = Float64Array.from(rests.map((rest) => rest.error))
-    this.#scratch = new Float64Array(16 * Math.max(1, rests.length))
-    this.solution = new Float64Array(terms)
-    this.variance = new Float64Array(terms)
-  }
+/** Each star placed with the model and divided by its flux, less the model. */
+function restsOf(compute: Compute, input: ResidualInput, nodes: number): Rests {
+  const { stars, model, cuts, rmsAdu, perSignal, fwhmPixels } = input
+  const { size } = cuts
+  const table = compute.allocate(8 * starWords * stars.length)
+  const words = new Float64Array(compute.memory.buffer, table, starWords * stars.length).fill(0)
+  stars.forEach(({ cut, fit }, k) => {
+    words.set([fit.x, fit.y], k * starWords)
+    words.set(model.basisAt(cut.cx, cut.cy), k * starWords + basisWord)
+    words[k * starWords + cutWord] = cut.index
+  })
+  const terms = layTerms(compute, model, nodes)
+  const samples = compute.allocate(4 * nodes * nodes * stars.length)
+  const reach = Math.min((size - 1) / 2, Math.ceil(1.6 * fwhmPixels))
+  const bytes = terms.bytes + 8 * terms.phase * model.oversampling + restBytes(size)
+  compute.rows('psfRests', stars.length, [
+    ...[stars.length, table, cuts.pixels, cuts.use, size, terms.pointer, terms.count, terms.bytes, terms.phase],
+    ...[model.oversampling, terms.pad, reach, rmsAdu, perSignal, samples],
+    ...[compute.allocate(compute.threads * bytes), bytes],
+  ])
+  return { stars: stars.length, table, samples }
+}
 
-  solve({ start, star, value }: Samples, node: number): void {
-    const n = this.#terms
-    this.solution.fill(0)
-    this.variance.fill(Number.POSITIVE_INFINITY)
-    const [from, to] = [start[node]!, start[node + 1]!]
-    const count = to - from
-    if (count < 2 * n || count > this.#scratch.length) return
-    const scratch = this.#scratch
-    for (let k = 0; k < count; k++) scratch[k] = value[from + k]!
-    const centre = medianInPlace(scratch, count)
-    for (let k = 0; k < count; k++) scratch[k] = Math.abs(value[from + k]! - centre) / this.#error[star[from + k]!]!
-    const limit = Math.max(1e-300, 3.5 * 1.4826 * medianInPlace(scratch, count))
-    const matrix = new Float64Array(n * n)
-    const right = new Float64Array(n)
-    let [square, kept] = [0, 0]
-    for (let k = from; k < to; k++) {
-      const error = this.#error[star[k]!]!
-      if (Math.abs(value[k]! - centre) > limit * error) continue
-      const w = 1 / (error * error)
-      const base = star[k]! * n
-      for (let i = 0; i < n; i++) {
-        const scaled = w * this.#basis[base + i]!
-        right[i]! += scaled * value[k]!
-        for (let j = 0; j <= i; j++) matrix[i * n + j]! += scaled * this.#basis[base + j]!
-      }
-      square += w * value[k]! ** 2
-      kept++
-    }
-    if (kept < 2 * n) return
-    for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) matrix[i * n + j] = matrix[j * n + i]!
-    const diagonal = Float64Array.from({ length: n }, (_, i) => matrix[i * n + i]!)
-    const solved = solveLinear(matrix, right.slice())
-    if (!solved) return
-    let explained = 0
-    for (let i = 0; i < n; i++) explained += solved[i]! * right[i]!
-    const perWeight = Math.max(0, square - explained) / (kept - n)
-    for (let i = 0; i < n; i++) {
-      this.solution[i] = solved[i]!
-      this.variance[i] = Math.max(1e-300, perWeight / diagonal[i]!)
-    }
-  }
+/** Windows with their slopes, a rest and its own coefficients. */
+function restBytes(size: number): number {
+  const line = upToFour(size + 24)
+  return 8 * Math.ceil((12 * (upToFour(size) * size + 4) + 8 * size * size + 4 * line * (size + 24) + 1024) / 8)
+}
+
+function upToFour(n: number): number {
+  return 4 * Math.ceil(n / 4)
+}
+
+/** The model's coefficients with a mirrored rim, nodes of one phase within a pixel after another in each row. */
+function layTerms(compute: Compute, model: PolynomialPsf, nodes: number) {
+  const { oversampling, coefficients } = model
+  // A star moves by at most 3.5 px, and the spline reaches three nodes further.
+  const pad = 4 * oversampling + 4
+  const side = nodes + 2 * pad
+  const phase = upToFour(Math.ceil(side / oversampling) + 4)
+  const row = phase * oversampling
+  const bytes = 4 * row * side
+  const pointer = compute.allocate(bytes * coefficients.length)
+  const from = Int32Array.from({ length: side }, (_, k) => mirrored(k - pad, nodes))
+  const to = Int32Array.from({ length: side }, (_, k) => (k % oversampling) * phase + Math.floor(k / oversampling))
+  coefficients.forEach((term, k) => {
+    const out = new Float32Array(compute.memory.buffer, pointer + bytes * k, row * side).fill(0)
+    for (let j = 0; j < side; j++)
+      for (let i = 0; i < side; i++) out[j * row + to[i]!] = term[from[j]! * nodes + from[i]!]!
+  })
+  return { pointer, bytes, phase, pad, count: coefficients.length }
+}
+
+/** At every node, each term's value and its variance; 0 and infinite where too few stars say anything. */
+function solveNodes(
+  compute: Compute,
+  { stars, table, samples }: Rests,
+  nodes: number,
+  terms: number,
+  window: Float64Array,
+): readonly { readonly values: Float64Array; readonly variances: Float64Array }[] {
+  const area = nodes * nodes
+  const [at, values, variances] = [8 * area, 8 * area * terms, 8 * area * terms].map((bytes) => compute.allocate(bytes))
+  const view = (pointer: number, k: number): Float64Array =>
+    new Float64Array(compute.memory.buffer, pointer + 8 * area * k, area)
+  view(at!, 0).set(window)
+  const bytes = 8 * (stars + terms * (terms + 3))
+  const scratch = compute.allocate(compute.threads * bytes)
+  compute.rows('psfNodes', nodes, [...[nodes, stars, table, samples, terms, at!, values!, variances!, scratch, bytes]])
+  return Array.from({ length: terms }, (_, k) => ({ values: view(values!, k), variances: view(variances!, k) }))
 }
 
 /** 1 within 0.75 of the radius, falling to 0 at the radius. */

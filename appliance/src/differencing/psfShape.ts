@@ -1,6 +1,7 @@
+import type { Compute } from '../frames/compute.ts'
 import { formOf, type MoffatShape, moffatVolume, shapeOf } from './moffat.ts'
-import { fitMoffat, type MoffatFit, type MoffatFitOptions } from './moffatFit.ts'
-import { type Cut, levelRim, subtractNeighbours } from './psfCuts.ts'
+import { fitMoffats, type MoffatFit, type MoffatFitOptions, type MoffatStart } from './moffatFit.ts'
+import { type Cut, type Cuts, levelRim, subtractNeighbours } from './psfCuts.ts'
 import { basisOf, type Degree, type Framing, fitPolynomial, termsOf } from './psfField.ts'
 import { median, robustSigma } from './robust.ts'
 
@@ -40,28 +41,22 @@ interface Settings {
 }
 
 /** Undefined when no star can be fitted. */
-export function measureShapes(cuts: readonly Cut[], settings: Settings): ShapeField | undefined {
-  const first = round(
-    cuts.map((cut) => ({ cut, start: startOf(cut, settings.guess) })),
-    settings,
-    0,
-  )
+export function measureShapes(compute: Compute, cuts: Cuts, settings: Settings): ShapeField | undefined {
+  const guessed = cuts.list.map((cut) => ({ cut, start: startOf(cut, settings.guess) }))
+  const first = round(compute, cuts, guessed, settings, 0)
   if (!first) return undefined
   for (const { cut, fit } of first.stars) {
     const form = formOf(first.shapeAt(cut.cx, cut.cy))
     subtractNeighbours(cut, form, moffatVolume(form))
     levelRim(cut, (x, y) => valueAt(fit, x, y))
   }
-  return round(
-    first.stars.map(({ cut, fit }) => ({ cut, start: fit })),
-    settings,
-    first.perSignal,
-  )
+  const started = first.stars.map(({ cut, fit }) => ({ cut, start: fit }))
+  return round(compute, cuts, started, settings, first.perSignal)
 }
 
 interface Started {
   readonly cut: Cut
-  readonly start: MoffatFit
+  readonly start: MoffatStart
 }
 
 function valueAt({ amplitude, x, y, form: { a, b, c, beta } }: MoffatFit, px: number, py: number): number {
@@ -69,7 +64,13 @@ function valueAt({ amplitude, x, y, form: { a, b, c, beta } }: MoffatFit, px: nu
   return amplitude * Math.exp(-beta * Math.log(1 + a * dx * dx + 2 * b * dx * dy + c * dy * dy))
 }
 
-function round(tries: readonly Started[], settings: Settings, perSignal: number): ShapeField | undefined {
+function round(
+  compute: Compute,
+  cuts: Cuts,
+  tries: readonly Started[],
+  settings: Settings,
+  perSignal: number,
+): ShapeField | undefined {
   const { fwhmPixels } = settings.guess
   const options: MoffatFitOptions = {
     radiusPixels: 1.8 * fwhmPixels + 1,
@@ -80,14 +81,14 @@ function round(tries: readonly Started[], settings: Settings, perSignal: number)
     points: fwhmPixels < 2.2 ? 3 : 2,
   }
   const wide = { ...options, radiusPixels: 2.6 * fwhmPixels + 1, freeBeta: true }
-  const bright = tries.slice(0, brightest).map(({ cut, start }) => fitMoffat(cut, start, wide))
+  const bright = fitMoffats(compute, cuts, tries.slice(0, brightest), wide)
   const betas = bright.filter((fit) => fit !== undefined).map((fit) => fit.form.beta)
   const beta = betas.length > 0 ? median(betas) : settings.guess.beta
+  const again = tries.map(({ cut, start }, k) => ({ cut, start: withBeta(bright[k] ?? start, beta) }))
   const stars: ShapedStar[] = []
-  tries.forEach(({ cut, start }, k) => {
-    const fit = fitMoffat(cut, withBeta(bright[k] ?? start, beta), options)
+  fitMoffats(compute, cuts, again, options).forEach((fit, k) => {
     const shape = fit && shapeOf(fit.form)
-    if (fit && shape) stars.push({ cut, fit, shape })
+    if (fit && shape) stars.push({ cut: tries[k]!.cut, fit, shape })
   })
   return stars.length === 0 ? undefined : fieldOf(stars, beta, settings)
 }
@@ -95,14 +96,14 @@ function round(tries: readonly Started[], settings: Settings, perSignal: number)
 /** Stars that β is measured from. */
 const brightest = 24
 
-function startOf({ star, cx, cy }: Cut, shape: MoffatShape): MoffatFit {
+function startOf({ star, cx, cy }: Cut, shape: MoffatShape): MoffatStart {
   const form = formOf(shape)
   const amplitude = star.fluxAdu / moffatVolume(form)
-  return { amplitude, x: star.x - cx, y: star.y - cy, form, snr: 0, chi2: 0, excess: 0 }
+  return { amplitude, x: star.x - cx, y: star.y - cy, form }
 }
 
 /** The same width with another β. */
-function withBeta(fit: MoffatFit, beta: number): MoffatFit {
+function withBeta(fit: MoffatStart, beta: number): MoffatStart {
   const shape = shapeOf(fit.form)
   return shape ? { ...fit, form: formOf({ ...shape, beta }) } : fit
 }

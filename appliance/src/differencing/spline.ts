@@ -58,7 +58,8 @@ export function splineCoefficients(grid: ArrayLike<number>, n: number): Float64A
   return out
 }
 
-function mirrored(index: number, n: number): number {
+/** The node that a node beyond the rim of `n` repeats. */
+export function mirrored(index: number, n: number): number {
   const period = Math.max(1, 2 * n - 2)
   const at = ((index % period) + period) % period
   return at < n ? at : period - at

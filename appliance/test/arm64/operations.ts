@@ -6,8 +6,15 @@ import { fileURLToPath } from 'node:url'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { differenceFrames } from '../../src/differencing/difference.ts'
 import { takeOffMedian } from '../../src/differencing/level.ts'
+import { formOf, moffatStamps } from '../../src/differencing/moffat.ts'
+import { fitMoffats } from '../../src/differencing/moffatFit.ts'
+import { cutStars } from '../../src/differencing/psfCuts.ts'
+import { framingOf } from '../../src/differencing/psfField.ts'
+import { PolynomialPsf } from '../../src/differencing/psfModel.ts'
+import { measureResidual } from '../../src/differencing/psfResidual.ts'
 import { buildReference } from '../../src/differencing/references.ts'
 import { saturatedBlobs } from '../../src/differencing/repair.ts'
+import { StarGrid } from '../../src/differencing/starGrid.ts'
 import { affine, type PixelTransform } from '../../src/differencing/transform.ts'
 import { warp } from '../../src/differencing/warp.ts'
 import { subtract } from '../../src/differencing/zogy.ts'
@@ -156,6 +163,47 @@ function zogy(compute: Compute): unknown {
   })
   const noise = takeOffMedian(compute, scorr, 1)
   return [difference.data, scorr.data, tiles, noise.data]
+}
+
+/** Profiles of the sky's stars, and what they leave of one that is too wide, with one node a pixel and with two. */
+function psfs(compute: Compute): unknown {
+  const plane = sky(compute, 'psf', 100)
+  const places = createRandom('arm64/stars')
+  const stars = Array.from({ length: 120 }, () => {
+    const [x, y, faint] = [width * places.next(), height * places.next(), 0.001 + places.next()]
+    return { x, y, fluxAdu: 540 / faint, snr: 5 / faint, fwhmPixels: 2.4, ellipticity: 0 }
+  }).filter((star) => star.snr > 8)
+  const mask = compute.uint16(width, height)
+  const cutInput = { plane, mask, stars, grid: new StarGrid(stars, plane, 32), radius: 9, fwhmPixels: 2.4 }
+  const cuts = cutStars(compute, cutInput, stars)
+  const shape = { fwhmPixels: 2.6, e1: 0.03, e2: -0.01, beta: 3 }
+  const form = formOf(shape)
+  const tries = cuts.list.map((cut) => {
+    const { x, y, fluxAdu } = cut.star
+    return { cut, start: { amplitude: fluxAdu / 9, x: x - cut.cx, y: y - cut.cy, form } }
+  })
+  const options = { radiusPixels: 6, skyVariance: 100, perSignal: 0.5, perSquare: 1e-6, points: 2 } as const
+  const fits = [true, false].map((freeBeta) => fitMoffats(compute, cuts, tries, { ...options, freeBeta }))
+  const shaped = cuts.list.flatMap((cut, k) => (fits[0]![k] ? [{ cut, fit: fits[0]![k], shape }] : []))
+  const rests = ([1, 2] as const).map((oversampling) => {
+    const drawn = moffatStamps(compute, [shape, { ...shape, fwhmPixels: 2.7 }], 19, oversampling)
+    const terms = [...drawn, drawn[0]!].map((term, k) =>
+      Float64Array.from(term, (value) => (k === 0 ? value / 9 : value / 90)),
+    )
+    const model = new PolynomialPsf(terms, 1, framingOf(plane), 19, oversampling)
+    const rest = {
+      cuts,
+      stars: shaped,
+      model,
+      degree: 1,
+      rmsAdu: 10,
+      perSignal: 0.5,
+      fwhmPixels: 2.6,
+      before: undefined,
+    } as const
+    return [drawn, measureResidual(compute, rest)]
+  })
+  return [fits, rests]
 }
 
 function stacks(compute: Compute): unknown {
@@ -367,6 +415,7 @@ const operations: Readonly<Record<string, (compute: Compute) => unknown>> = {
   'warp, cubic': (compute) => warped(compute, bent),
   'warp, thin-plate spline': (compute) => warped(compute, splined),
   'ZOGY tiles': zogy,
+  'profiles of stars': psfs,
   'reference of three frames': referenceOf,
   'live stack of three frames': liveStack,
 }

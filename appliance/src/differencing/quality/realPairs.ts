@@ -44,7 +44,13 @@ export function injectSources(compute: Compute, frame: Frame, count: number, ran
   const prepared = prepare(compute, frame)
   const stars = photometricStars(prepared.stars)
   const radius = psfRadius(prepared.fwhmPixels)
-  const psf = measurePsf({ plane: prepared.plane, mask: prepared.mask, stars, rmsAdu: prepared.rmsAdu, radius })
+  const psf = measurePsf(compute, {
+    plane: prepared.plane,
+    mask: prepared.mask,
+    stars,
+    rmsAdu: prepared.rmsAdu,
+    radius,
+  })
   const placed: Injected[] = []
   for (let attempt = 0; attempt < attempts && placed.length < count; attempt++) {
     const x = edgePixels + (frame.width - 2 * edgePixels) * random.next()

@@ -233,6 +233,66 @@ export interface Kernels {
     level: number,
   ): void
   zogyTiles(tileFrom: number, tileTo: number, job: number): void
+  // The PSF: see differencing/moffatFit.ts, moffat.ts and psfResidual.ts.
+  moffatFits(
+    starFrom: number,
+    starTo: number,
+    stars: number,
+    pixels: number,
+    use: number,
+    size: number,
+    radius: number,
+    skyVariance: number,
+    perSignal: number,
+    perSquare: number,
+    freeBeta: number,
+    points: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
+  moffatStamps(
+    stampFrom: number,
+    stampTo: number,
+    shapes: number,
+    out: number,
+    nodes: number,
+    oversampling: number,
+  ): void
+  psfRests(
+    starFrom: number,
+    starTo: number,
+    count: number,
+    stars: number,
+    pixels: number,
+    use: number,
+    size: number,
+    terms: number,
+    termCount: number,
+    termBytes: number,
+    phase: number,
+    oversampling: number,
+    pad: number,
+    reach: number,
+    rms: number,
+    perSignal: number,
+    samples: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
+  psfNodes(
+    rowFrom: number,
+    rowTo: number,
+    nodes: number,
+    count: number,
+    stars: number,
+    samples: number,
+    terms: number,
+    window: number,
+    solution: number,
+    variance: number,
+    scratch: number,
+    scratchBytes: number,
+  ): void
   cellMedians(
     rowFrom: number,
     rowTo: number,
