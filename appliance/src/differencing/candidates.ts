@@ -2,7 +2,7 @@ import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { FeatureMeter, type Measured } from './features.ts'
 import { type ChangeKind, kindsOf, type Partner } from './kinds.ts'
 import type { PsfStar } from './psfStars.ts'
-import { findRegions, type Region } from './regions.ts'
+import { findRegions, peakBetweenPixels, type Region } from './regions.ts'
 import type { StampSpline } from './spline.ts'
 import { StarGrid } from './starGrid.ts'
 import { findStreaks, markStreaks, type Streak } from './streaks.ts'
@@ -18,7 +18,7 @@ export interface Candidate {
   /** 0-based science pixels, from the PSF fit (or the peak where it failed). */
   readonly x: number
   readonly y: number
-  /** At the peak pixel, rescaled; negative for a source that faded. */
+  /** At the peak pixel (of undersampled stars: at the peak between pixels), rescaled; negative for a source that faded. */
   readonly scorr: number
   readonly fluxAdu: number
   readonly fluxErrorAdu: number
@@ -45,6 +45,11 @@ export interface CandidateInput {
   readonly stars: readonly PsfStar[]
   /** Indices of the pixels of `scorr` that reach the threshold. */
   readonly loud: Int32Array
+  /**
+   * |S_corr| of a candidate between the pixels, where stars are so narrow that the pixels miss their peaks; `loud` then begins
+   * at a lower value. Else the highest pixel counts.
+   */
+  readonly leastPeak?: number | undefined
   /** Regions nearer than this to the border are dropped. */
   readonly edgePixels: number
   readonly maximum: number
@@ -64,14 +69,25 @@ const crowdPixels = 50
 
 /** Brightest |S_corr| first. Sets the streak bit of `mask` along trails. */
 export function findCandidates(input: CandidateInput): CandidateList {
-  const { zogy, mask, loud } = input
-  const streaks = findStreaks({ scorr: zogy.scorr, difference: zogy.difference, mask, loud })
-  const quiet = streaks.length > 0 ? markStreaks({ scorr: zogy.scorr, mask }, streaks) : undefined
-  const { regions, complete } = findRegions(zogy.scorr, loud, quiet)
+  const { zogy, mask, loud, leastPeak } = input
+  const { scorr } = zogy
+  const loudest = leastPeak === undefined ? loud : loud.filter((at) => Math.abs(scorr.data[at]!) >= leastPeak)
+  const streaks = findStreaks({ scorr, difference: zogy.difference, mask, loud: loudest })
+  const quiet = streaks.length > 0 ? markStreaks({ scorr, mask }, streaks) : undefined
+  const found = findRegions(scorr, loud, quiet)
+  const { complete } = found
+  const regions = leastPeak === undefined ? found.regions : betweenPixels(scorr, found.regions, leastPeak)
   const meter = new FeatureMeter(input, streaks)
   const kept = regions.filter((region) => meter.usable(region)).sort(louder)
   const measured = kept.slice(0, input.maximum).map((region) => meter.measure(region))
   return { candidates: finish(input, measured), streaks, regions: regions.length, complete }
+}
+
+/** The regions with their peaks between the pixels, where those reach `least`. */
+function betweenPixels(scorr: Plane, regions: readonly Region[], least: number): readonly Region[] {
+  return regions
+    .map((region) => ({ ...region, peak: peakBetweenPixels(scorr, region) }))
+    .filter(({ peak }) => Math.abs(peak) >= least)
 }
 
 const louder = (a: Region, b: Region): number => Math.abs(b.peak) - Math.abs(a.peak) || a.y - b.y || a.x - b.x

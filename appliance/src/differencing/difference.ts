@@ -26,6 +26,7 @@ import { type Registration, registerStars } from './register.ts'
 import { replaceSaturated, saturatedBlobs } from './repair.ts'
 import { median } from './robust.ts'
 import { StampSpline } from './spline.ts'
+import { divideByStarNoise } from './starNoise.ts'
 import { stellarFwhm } from './starWidth.ts'
 import type { Streak } from './streaks.ts'
 import type { ZogyResult } from './zogy.ts'
@@ -72,6 +73,8 @@ export interface Difference {
  */
 const undersampledFwhm = 2.3
 const undersampledThreshold = 6
+/** The highest pixel of an undersampled star shows at least this share of its peak. */
+const pixelShare = 0.75
 const usualThreshold = 5
 const leastCoverage = 0.1
 const thinCoverage = 0.6
@@ -154,6 +157,7 @@ class Work {
     asTaken()
     this.#timed('zogy', () => takeOffMedians(compute, zogy))
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
+    if (isUndersampled(sides)) this.#timed('rescale', () => this.#quietenStars(zogy, mask, aligned.stars, sides))
     const list = this.#timed('candidates', () =>
       this.#candidates(zogy, science, aligned, mask, sides, comparison, threshold),
     )
@@ -310,6 +314,11 @@ class Work {
     return { median: middle, mad: sigma, divisor }
   }
 
+  /** Of undersampled stars no PSF is right between all pixels: what that leaves around them is noise, and measured. */
+  #quietenStars({ scorr }: ZogyResult, mask: MaskPlane, stars: readonly PsfStar[], { science }: Sides): void {
+    divideByStarNoise({ scorr, mask, stars, fwhmPixels: science.psf.fwhmPixels })
+  }
+
   #candidates(
     zogy: ZogyResult,
     science: Prepared,
@@ -320,6 +329,7 @@ class Work {
     threshold: number,
   ): CandidateList {
     const { psf } = sides.science
+    const narrow = isUndersampled(sides)
     return findCandidates({
       zogy,
       science: science.plane,
@@ -331,11 +341,16 @@ class Work {
       fluxRatio: ratio,
       scienceRmsAdu: science.rmsAdu,
       stars: aligned.stars,
-      loud: loudPixels(this.#compute, zogy.scorr, threshold),
+      loud: loudPixels(this.#compute, zogy.scorr, narrow ? pixelShare * threshold : threshold),
+      leastPeak: narrow ? threshold : undefined,
       edgePixels: Math.ceil(Math.max(4, 1.5 * psf.fwhmPixels)),
       maximum: this.#options.maximumCandidates ?? 500,
     })
   }
+}
+
+function isUndersampled({ science, reference }: Sides): boolean {
+  return Math.min(science.psf.fwhmPixels, reference.psf.fwhmPixels) < undersampledFwhm
 }
 
 /** What is left of both skies biases the faint: in S_corr their detection, in D their photometry. */

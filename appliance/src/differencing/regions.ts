@@ -62,6 +62,21 @@ export function findRegions(
   return { regions, complete: true }
 }
 
+/**
+ * S_corr at a region's peak between the pixels, from parabolas through its neighbours along x and y. Of a Gaussian of
+ * σ 1 px whose peak is in the corner of four pixels they hold 0.78, and this finds 0.90.
+ */
+export function peakBetweenPixels({ data, width, height }: Plane, { x, y }: Pick<Region, 'x' | 'y'>): number {
+  const at = y * width + x
+  const rise = (before: number, after: number): number => {
+    const bend = before - 2 * data[at]! + after
+    return bend === 0 || bend < 0 !== data[at]! > 0 ? 0 : -((before - after) ** 2) / (8 * bend)
+  }
+  const along = x > 0 && x < width - 1 ? rise(data[at - 1]!, data[at + 1]!) : 0
+  const across = y > 0 && y < height - 1 ? rise(data[at - width]!, data[at + width]!) : 0
+  return data[at]! + along + across
+}
+
 class Flood {
   readonly #scorr: Plane
   readonly #done: PixelSet

@@ -10,11 +10,11 @@ const data = realDataFolder()
 if (!data) console.log('shared/data is absent: the HAT-P-32 night is not differenced')
 
 describe.skipIf(!data)('a drifting night of undersampled frames', () => {
-  test('has at most 30 false positives per Mpix at 6 sigma, and most sources of S/N 8 at 5 sigma', () => {
-    const [result] = measureHatSeries(compute, join(data!, 'series/hatp32'), { frames: [50] })
+  test('has at most 30 false positives per Mpix at 6 sigma, and shows most sources of S/N 8 there', () => {
+    const [result] = measureHatSeries(compute, join(data!, 'series/hatp32'), { frames: [50], referenceFrames: 10 })
     expect(result!.falseAbove6).toBeLessThanOrEqual(30)
-    expect(result!.complete8Above5).toBeGreaterThanOrEqual(0.88)
-    expect(result!.complete10).toBeGreaterThanOrEqual(0.9)
+    expect(result!.complete8).toBeGreaterThanOrEqual(0.88)
+    expect(result!.complete10).toBeGreaterThanOrEqual(0.95)
   })
 })
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createRandom, type Random } from '@nightjar/firmware-bridge/random.ts'
 import type { Compute } from '../../frames/compute.ts'
 import { readFrame } from '../../frames/fits/read.ts'
@@ -8,7 +9,9 @@ import { type CosmicRayOptions, cosmicRays } from '../../preprocessing/cosmicRay
 import type { Candidate } from '../candidates.ts'
 import { type Difference, type DifferenceOptions, differenceFrames } from '../difference.ts'
 import { type Prepared, photometricStars, prepare } from '../prepare.ts'
-import { measurePsf, psfRadius } from '../psf.ts'
+import { measurePsf, type PsfModel, psfRadius } from '../psf.ts'
+import { median, robustSigma } from '../robust.ts'
+import { StarGrid } from '../starGrid.ts'
 
 /**
  * Quality on real pairs: point sources of the frame's own PSF are injected into the science frame and looked for; every other
@@ -38,7 +41,12 @@ const spacingPixels = 24
 const edgePixels = 24
 const attempts = 20_000
 
-/** Adds sources of S/N 8 and 10 by turns (against the sky alone, as a matched filter sees it) where no bright star is. */
+/**
+ * Adds sources of S/N 8 and 10 by turns where no bright star is. The ratio is that of a matched filter in this frame alone:
+ * the source's flux over the scatter that such a filter's fluxes have on the frame's empty sky, at the source's own place
+ * between the pixels. The rms of pixels will not do: resampled pixels are correlated (the scatter is 2.8 times that in the
+ * NIRCam pair), and faint stars widen it.
+ */
 export function injectSources(compute: Compute, frame: Frame, count: number, random: Random): Injected[] {
   using _scratch = compute.scope()
   const prepared = prepare(compute, frame)
@@ -51,25 +59,70 @@ export function injectSources(compute: Compute, frame: Frame, count: number, ran
     rmsAdu: prepared.rmsAdu,
     radius,
   })
+  const places = openPlaces(prepared, frame, random)
+  const scatter = fluxScatter(prepared, psf, openPlaces(prepared, frame, random))
   const placed: Injected[] = []
   for (let attempt = 0; attempt < attempts && placed.length < count; attempt++) {
-    const x = edgePixels + (frame.width - 2 * edgePixels) * random.next()
-    const y = edgePixels + (frame.height - 2 * edgePixels) * random.next()
+    const { x, y } = places()
     if (placed.some((other) => Math.hypot(other.x - x, other.y - y) < spacingPixels)) continue
-    if (!isOpen(prepared, frame, x, y)) continue
     const snr = placed.length % 2 === 0 ? 8 : 10
-    const stamp = psf.splineAt(x, y)
-    const effective = 1 / psf.stampAt(x, y).reduce((sum, value) => sum + value * value, 0)
-    addSource(
-      frame,
-      stamp.shifted(x - Math.round(x), y - Math.round(y)).value,
-      x,
-      y,
-      snr * prepared.rmsAdu * Math.sqrt(effective),
-    )
+    const stamp = psf.splineAt(x, y).shifted(x - Math.round(x), y - Math.round(y)).value
+    addSource(frame, stamp, x, y, snr * scatter * Math.sqrt(1 / squares(stamp)))
     placed.push({ x, y, snr })
   }
   return placed
+}
+
+const squares = (stamp: ArrayLike<number>): number => {
+  let sum = 0
+  for (let k = 0; k < stamp.length; k++) sum += stamp[k]! ** 2
+  return sum
+}
+
+/** Random places away from the border, masks and bright stars. */
+function openPlaces(prepared: Prepared, frame: Frame, random: Random): () => { x: number; y: number } {
+  return () => {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const x = edgePixels + (frame.width - 2 * edgePixels) * random.next()
+      const y = edgePixels + (frame.height - 2 * edgePixels) * random.next()
+      if (isOpen(prepared, frame, x, y)) return { x, y }
+    }
+    throw new NightjarError('differencing/injection', 'the frame has no open sky to add sources to')
+  }
+}
+
+/** Places where the scatter is measured. */
+const skyPlaces = 2000
+
+/**
+ * Standard deviation of Σ p d / √Σ p² over empty sky, for a PSF p centred on pixels; ADU. From the fluxes below their median:
+ * stars and galaxies too faint to be listed lie above it.
+ */
+function fluxScatter(
+  { plane, mask, stars, fwhmPixels }: Prepared,
+  psf: PsfModel,
+  place: () => { x: number; y: number },
+): number {
+  const grid = new StarGrid(stars, plane, 32)
+  const half = (psf.size - 1) / 2
+  const fluxes: number[] = []
+  for (let k = 0; k < skyPlaces; k++) {
+    const [x, y] = Object.values(place()).map(Math.round) as [number, number]
+    const inside = Math.min(x, y, plane.width - 1 - x, plane.height - 1 - y) >= half
+    if (!inside || grid.nearest(x, y, 3 * fwhmPixels) >= 0) continue
+    const stamp = psf.stampAt(x, y)
+    let sum = 0
+    for (let j = 0; j < stamp.length; j++) {
+      const at = (y - half + Math.floor(j / psf.size)) * plane.width + x - half + (j % psf.size)
+      if (mask.data[at] === 0) sum += stamp[j]! * plane.data[at]!
+    }
+    fluxes.push(sum / Math.sqrt(squares(stamp)))
+  }
+  const centre = median(fluxes)
+  return robustSigma(
+    fluxes.filter((flux) => flux < centre),
+    centre,
+  )
 }
 
 function isOpen(prepared: Prepared, frame: Frame, x: number, y: number): boolean {
