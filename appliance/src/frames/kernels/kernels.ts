@@ -515,7 +515,7 @@ export interface Kernels {
     stampBytes: number,
     curveBytes: number,
   ): void
-  // Circles: see preprocessing/aperture.ts.
+  // Circles and isophotes of stars: see preprocessing/aperture.ts and starMoments.ts.
   measureApertureRows(
     starFrom: number,
     starTo: number,
@@ -531,6 +531,23 @@ export interface Kernels {
     radiusCount: number,
     inner: number,
     outer: number,
+    scratches: number,
+    scratchBytes: number,
+  ): void
+  isophoteRows(
+    starFrom: number,
+    starTo: number,
+    table: number,
+    science: number,
+    mask: number,
+    bits: number,
+    width: number,
+    height: number,
+    spline: number,
+    columns: number,
+    meshRows: number,
+    cellPixels: number,
+    threshold: number,
     scratches: number,
     scratchBytes: number,
   ): void

@@ -1,25 +1,9 @@
+import { exponential } from './exponential'
 import { meshRow, splineRow } from './mesh'
 import { ownScratch } from './thread'
 
 // Measuring stars, each on a stamp of its own: science − sky, NaN where a pixel is outside the frame, unusable or another
 // star's.
-
-/** e^x for x ≤ 0, relative error below 1e-9; 0 below −700. */
-function exponential(x: f64): f64 {
-  if (x < -700) return 0
-  const k = Math.floor(x * 1.4426950408889634 + 0.5)
-  const r = x - k * 0.6931471805599453
-  let sum = 1 + r / 9
-  sum = 1 + (r * sum) / 8
-  sum = 1 + (r * sum) / 7
-  sum = 1 + (r * sum) / 6
-  sum = 1 + (r * sum) / 5
-  sum = 1 + (r * sum) / 4
-  sum = 1 + (r * sum) / 3
-  sum = 1 + (r * sum) / 2
-  sum = 1 + r * sum
-  return sum * reinterpret<f64>((<i64>k + 1023) << 52)
-}
 
 // One star in the table: 24 f64. 0 x, 1 y, 2 hill, 3 Mxx, 4 Mxy, 5 Myy, 6 status, 7 weighted flux, 8 its variance, 9 flux in
 // the aperture, 10 its variance, 11 peak, 12 half-flux radius, 13 mask bits, 14 share outside the frame or unusable, 15 core
@@ -30,6 +14,8 @@ const statusFailed: f64 = 1
 /** Smaller than a pixel. Measured as a point of this variance (px²). */
 const statusPoint: f64 = 2
 const pointVariance: f64 = 0.05
+/** Mean variance of a window (px²): sums over the pixels of a narrower one differ from its integrals with the star's place. */
+const leastWindow: f64 = 1.2
 const pi: f64 = 3.141592653589793
 
 // The stamp of the star at hand; globals are private to a thread.
@@ -345,11 +331,15 @@ function starShape(star: usize): void {
   let fluxVariance: f64 = 0
   let flux: f64 = 0
   for (let iteration = 0; iteration < 24; iteration++) {
-    const det = mxx * myy - mxy * mxy
-    const a = myy / det
+    // Its window is never narrower than pixels can sample.
+    const pad = Math.max(0, leastWindow - (mxx + myy) / 2)
+    const wxx = mxx + pad
+    const wyy = myy + pad
+    const det = wxx * wyy - mxy * mxy
+    const a = wyy / det
     const b = -mxy / det
-    const c = mxx / det
-    windowSums(cx, cy, mxx, myy, a, b, c)
+    const c = wxx / det
+    windowSums(cx, cy, wxx, wyy, a, b, c)
     fluxVariance = sumVariance
     flux = sum > 0 ? sum : 0
     if (!(sum > 0)) break
@@ -383,8 +373,10 @@ function starShape(star: usize): void {
         nyy = dyy
       }
     }
-    cx += 2 * ux
-    cy += 2 * uy
+    // The window pulls the light's centre towards its own.
+    const pull = 1 + (mxx + myy) / (wxx + wyy)
+    cx += pull * ux
+    cy += pull * uy
     if (Math.abs(cx - startX) > 3 + 0.5 * Math.sqrt(mxx) || Math.abs(cy - startY) > 3 + 0.5 * Math.sqrt(myy)) break
     const change = (Math.abs(nxx - mxx) + Math.abs(nyy - myy) + 2 * Math.abs(nxy - mxy)) / (mxx + myy)
     mxx = nxx
@@ -415,8 +407,9 @@ function starShape(star: usize): void {
     store<f64>(star, mxy, 32)
     store<f64>(star, myy, 40)
     if (varianceAt != 0) {
-      const det = mxx * myy - mxy * mxy
-      planeVariance(cx, cy, mxx, myy, myy / det, -mxy / det, mxx / det)
+      const pad = Math.max(0, leastWindow - (mxx + myy) / 2)
+      const det = (mxx + pad) * (myy + pad) - mxy * mxy
+      planeVariance(cx, cy, mxx + pad, myy + pad, (myy + pad) / det, -mxy / det, (mxx + pad) / det)
       fluxVariance = sumVariance
     }
   }
