@@ -3,7 +3,7 @@
     /usr/bin/python3 scripts/reference/star_moments.py > appliance/src/preprocessing/starMoments.reference.json
 
 Debian: python3-sep python3-astropy python3-numpy. The drawn frames, one for each FWHM: a linear congruential generator
-(Numerical Recipes, 1664525 and 1013904223), noise as the sum of twelve uniform numbers, elliptical Moffat stars (beta 3) at the
+(Numerical Recipes, 1664525 and 1013904223), noise as the sum of twelve uniform numbers, elliptical Moffat stars (beta 4) at the
 centres of pixels of a jittered grid, every third with a companion of 0.4 of its light 3.2 px + 1 FWHM away; the same
 arithmetic as the test's. Real frames are read from ../shared/data beside the repository.
 """
@@ -16,7 +16,7 @@ import sep
 from astropy.io import fits
 
 warnings.simplefilter("ignore")
-SIDE, STEP, SKY, NOISE, BETA = 480, 40, 500.0, 10.0, 3.0
+SIDE, STEP, SKY, NOISE, BETA = 720, 60, 500.0, 10.0, 4.0
 WIDTHS = (1.8, 2.5, 3.5, 5.0)
 COUNT = (SIDE // STEP - 1) ** 2
 DATA = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -52,7 +52,7 @@ def frame(fwhm):
     across = SIDE // STEP - 1
     for n in range(COUNT):
         x0, y0 = STEP * (1 + n % across) + place[n, 0], STEP * (1 + n // across) + place[n, 1]
-        flux = 3000 * 1.035**n
+        flux = 3000 * 1.03**n
         moffat(pixels, x0, y0, flux, fwhm)
         if n % 3 == 2:
             away = 3.2 + fwhm

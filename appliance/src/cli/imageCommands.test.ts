@@ -111,6 +111,17 @@ describe('the image commands', () => {
     const table = (await nightjar('stars', image, '--csv')).out.trim().split('\n')
     expect(table[0]).toMatch(/^x,y,fluxAdu,fluxErrorAdu,.*flags$/)
     expect(table).toHaveLength(stars + 1)
+    const shapes = (await nightjar('stars', image, '--csv', '--isophotes')).out.trim().split('\n')
+    expect(shapes).toHaveLength(stars + 1)
+    expect(shapes[0]).toBe(
+      `${table[0]},isophotalX,isophotalY,isophotalA,isophotalB,isophotalAngleDeg,isophotalFluxAdu,isophotalPixels,halfLightRadiusPixels,windowedX,windowedY`,
+    )
+    // Where a star is alone its isophotal place is its place.
+    const cells = shapes.slice(1).map((line) => line.split(','))
+    const at = shapes[0]!.split(',').indexOf('isophotalX')
+    const told = cells.filter((row) => row[at] !== '')
+    expect(told.length).toBeGreaterThan(30)
+    for (const row of told) expect(Math.abs(Number(row[at]) - Number(row[0]))).toBeLessThan(1)
   })
 
   it('calibrate takes masters and raw calibration frames, and refuses a dark that does not fit', async () => {

@@ -6,9 +6,10 @@ import { pixelToSky, type Wcs, wcsFromHeader } from '../frames/wcs.ts'
 import { measureBackground } from '../preprocessing/background.ts'
 import { withoutMosaic } from '../preprocessing/mosaic.ts'
 import { typicalOf } from '../preprocessing/photometry.ts'
+import { measureMoments, type StarMoments } from '../preprocessing/starMoments.ts'
 import { measureStars, type Star, StarFlag } from '../preprocessing/stars.ts'
 
-export const help = `Usage: nightjar stars FILE [--json | --csv] [--sigma S] [--max N]
+export const help = `Usage: nightjar stars FILE [--json | --csv] [--sigma S] [--max N] [--isophotes]
 
 Measures the stars of a FITS image (.fits, .fits.gz, .fits.fz), brightest first.
 
@@ -16,6 +17,8 @@ Measures the stars of a FITS image (.fits, .fits.gz, .fits.fz), brightest first.
   --csv      a table of all stars; x and y are 0-based pixels
   --sigma S  detection threshold in standard deviations (default 5)
   --max N    at most N stars (default 20000)
+  --isophotes  also shapes as SExtractor and sep have them: moments above 1.5 σ of the sky, the radius of half the light,
+             the windowed place; empty for stars that touch others
 
 Without --json or --csv it prints the sky and the ten brightest stars. raDeg and decDeg are there when the header has a WCS.`
 
@@ -30,6 +33,7 @@ export async function run(argv: string[]): Promise<number> {
       csv: { type: 'boolean', default: false },
       sigma: { type: 'string', default: '5' },
       max: { type: 'string', default: '20000' },
+      isophotes: { type: 'boolean', default: false },
     },
   })
   const [path] = positionals
@@ -54,7 +58,8 @@ export async function run(argv: string[]): Promise<number> {
     fwhmPixels: typicalOf(stars, (star) => star.fwhmPixels),
     ellipticity: typicalOf(stars, (star) => star.ellipticity),
   }
-  const rows = stars.map((star) => rowOf(star, wcs))
+  const moments = values.isophotes ? measureMoments(compute, frame.science, frame.mask, background, stars) : undefined
+  const rows = stars.map((star, i) => ({ ...rowOf(star, wcs), ...(moments && momentsOf(moments[i])) }))
   if (values.json) console.log(JSON.stringify({ ...summary, list: rows }))
   else if (values.csv) console.log(csv(rows))
   else printBrief(summary, rows)
@@ -74,6 +79,25 @@ function rowOf(star: Star, wcs: Wcs | undefined): Row {
   const rounded = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, round(value)]))
   const kron = kronFluxAdu === undefined ? '' : round(kronFluxAdu)
   return { ...rounded, kronFluxAdu: kron, ...(wcs && placeOf(wcs, star)), flags: flagNames(flags) }
+}
+
+/** Columns of the isophotal shape. */
+const momentColumns = {
+  isophotalX: 'x',
+  isophotalY: 'y',
+  isophotalA: 'aPixels',
+  isophotalB: 'bPixels',
+  isophotalAngleDeg: 'angleDeg',
+  isophotalFluxAdu: 'fluxAdu',
+  isophotalPixels: 'areaPixels',
+  halfLightRadiusPixels: 'halfRadiusPixels',
+  windowedX: 'windowedX',
+  windowedY: 'windowedY',
+} as const satisfies Record<string, keyof StarMoments>
+
+function momentsOf(moments: StarMoments | undefined): Row {
+  const cells = Object.entries(momentColumns).map(([name, key]) => [name, moments ? round(moments[key]) : ''])
+  return Object.fromEntries(cells) as Row
 }
 
 function placeOf(wcs: Wcs, star: Star): Row {

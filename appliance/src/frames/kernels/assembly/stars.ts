@@ -478,6 +478,7 @@ function starAperture(star: usize, frame: usize, radius: f64, curve: usize, curv
   let bits: i32 = 0
   let missing: f64 = 0
   if (full) memory.fill(curve, 0, curveBytes)
+  binsPerPixel = bins / wide
   for (let y = iy - reach; y <= iy + reach; y++) {
     const dy = <f64>y - cy
     for (let x = ix - reach; x <= ix + reach; x++) {
@@ -657,7 +658,10 @@ function naturalLog(x: f64): f64 {
   return 2 * t * (1 + u * (1 / 3.0 + u * (1 / 5.0 + u * (1 / 7.0 + u * (1 / 9.0 + u * (1 / 11.0 + u / 13))))))
 }
 
-const binsPerPixel: f64 = 8
+/** Of the curve of growth, as in sep.flux_radius. */
+const bins: f64 = 64
+/** Of the star at hand. */
+let binsPerPixel: f64 = 8
 
 /** Adds one pixel to the curve of growth: inner pixels as 5 × 5 points, outer ones as three along the radius. */
 function spread(curve: usize, dx: f64, dy: f64, r: f64, wide: f64, v: f64): void {
@@ -679,13 +683,13 @@ function spread(curve: usize, dx: f64, dy: f64, r: f64, wide: f64, v: f64): void
 // @ts-ignore: decorator
 @inline
 function addTo(curve: usize, r: f64, wide: f64, v: f64): void {
-  if (r > wide) return
+  if (r >= wide) return
   const at = curve + ((<usize>(r * binsPerPixel)) << 3)
   store<f64>(at, load<f64>(at) + v)
 }
 
 function halfRadius(curve: usize, wide: f64): f64 {
-  const last = <i32>(wide * binsPerPixel)
+  const last = <i32>bins
   let total: f64 = 0
   for (let b = 0; b <= last; b++) total += load<f64>(curve + ((<usize>b) << 3))
   if (!(total > 0)) return 0
