@@ -24,11 +24,12 @@ Finds where on the sky a FITS image points, near a place that the header or the 
   --radius DEG   how far the centre may be from there  (default 2)
   --scale ARCSEC size of a pixel, within 10 %          (default: the header's, else 0.3 to 15 are tried)
   --blind        when that fails, or nothing says where, asks astrometry.net (solve-field) or ASTAP (astap_cli) where
-                 installed; what they say counts only when our catalogue confirms it
+                 installed; what they say counts only when our catalogue confirms it, or cannot since the field is small
   --write OUT    writes the image with the WCS in its header to OUT
   --json         prints the solution as JSON
 
-Exits with 1 when it cannot be solved. Needs at least 6 stars of the Tycho-2 catalogue (about 12th magnitude) in the image.`
+Exits with 1 when it cannot be solved. Needs at least 6 stars of the Tycho-2 catalogue (about 12th magnitude) in the image;
+with --blind and deeper index files of astrometry.net, fainter ones do.`
 
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

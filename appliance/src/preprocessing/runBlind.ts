@@ -5,14 +5,17 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { FitsHeader } from '../frames/fits/header.ts'
+import { openFits } from '../frames/fits/read.ts'
+import { readTable } from '../frames/fits/table.ts'
 import { type SkyPosition, type Wcs, wcsFromHeader } from '../frames/wcs.ts'
+import { type BlindAnswer, solveNarrowField } from './narrowField.ts'
 import { type SkyCatalogue, type Solution, type SolveHint, type SolveStar, solveFrom } from './solve.ts'
 import { encodeXylist } from './xylist.ts'
 
 /**
  * Solving without knowing where: astrometry.net's `solve-field` (Lang et al. 2010, AJ 139, 1782) on our star list, or
  * ASTAP's `astap_cli` on the image, where they are installed. Their answer is only a first guess: it counts when our own
- * catalogue confirms it as it confirms our own guesses.
+ * catalogue confirms it as it confirms our own guesses, or (of solve-field) when the field is too small for our catalogue.
  */
 export interface BlindSolvers {
   /** Path of astrometry.net's `solve-field`. */
@@ -44,7 +47,7 @@ export interface BlindOptions {
 /** solve-field looks at stars in steps of the brightest; more do not help it. */
 const mostStars = 1000
 /** What solve-field would write beside the WCS. */
-const unwanted = ['new-fits', 'rdls', 'match', 'solved', 'index-xyls', 'corr'] as const
+const unwanted = ['new-fits', 'rdls', 'match', 'solved', 'index-xyls'] as const
 /** Without a scale. */
 const scales = { from: 0.3, to: 60 } as const
 const outputBytes = 1 << 22
@@ -91,20 +94,28 @@ export async function solveBlind(field: BlindField, catalogue: SkyCatalogue, opt
   }
   const reasons: string[] = []
   for (const [name, ask] of attempts) {
-    const guess = await inFolder((folder) => ask(folder, field, options))
-    if (typeof guess === 'string') {
-      reasons.push(`${name}: ${guess}`)
+    const answer = await inFolder((folder) => ask(folder, field, options))
+    if (typeof answer === 'string') {
+      reasons.push(`${name}: ${answer}`)
       continue
     }
-    const solution = solveFrom(guess, field.stars, field.width, field.height, catalogue)
+    const solution = confirmed(answer, field, catalogue)
     if (solution.ok) return solution
     reasons.push(`${name}: its answer was refused: ${solution.reason}`)
   }
   return { ok: false, reason: reasons.join('; ') }
 }
 
-/** A first guess, or why there is none. */
-type Ask = (folder: string, field: BlindField, options: BlindOptions) => Promise<Wcs | string>
+/** An answer, or why there is none. */
+type Ask = (folder: string, field: BlindField, options: BlindOptions) => Promise<BlindAnswer | string>
+
+/** What our catalogue makes of an answer; where the field is too small for it, the solver's own stars count. */
+function confirmed(answer: BlindAnswer, field: BlindField, catalogue: SkyCatalogue): Solution {
+  const { stars, width, height } = field
+  const solution = solveFrom(answer.wcs, stars, width, height, catalogue)
+  if (solution.ok) return solution
+  return solveNarrowField(answer, stars, width, height, catalogue) ?? solution
+}
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'nightjar-blind-'))
@@ -128,12 +139,25 @@ function askSolveField(program: string): Ask {
   return async (folder, field, options) => {
     const args = ['--no-tweak', ...(await prepareSolveField(folder, field, options))]
     const said = await runBounded(program, cpuLimit(options), folder, args)
-    return (await readGuess(join(folder, solveFieldOutput))) ?? said ?? 'no match'
+    const wcs = await readGuess(join(folder, solveFieldOutput))
+    const recognised = recognisedStars(join(folder, recognisedOutput))
+    return wcs ? { wcs, ...(recognised && { recognised }) } : (said ?? 'no match')
   }
 }
 
 /** Name of the file with the WCS that `prepareSolveField` asks for. */
 export const solveFieldOutput = 'found.wcs'
+const recognisedOutput = 'found.corr'
+
+/** The stars of solve-field's index that it found in the frame, from its table of correspondences. */
+function recognisedStars(file: string): SkyCatalogue | undefined {
+  if (!existsSync(file)) return undefined
+  const table = readTable(openFits(file), 1)
+  const column = (name: string): number[] => (table.find((of) => of.name === name)?.values ?? []).map(Number)
+  const dec = column('index_dec')
+  const all = column('index_ra').map((raDeg, i) => ({ raDeg, decDeg: dec[i]!, mag: Number.NaN }))
+  return { starsNear: () => all }
+}
 
 /** Writes the star list for solve-field into `folder`; returns its command line. */
 export async function prepareSolveField(
@@ -150,7 +174,17 @@ export async function prepareSolveField(
     ...['--scale-units', 'arcsecperpix', '--scale-low', String(from), '--scale-high', String(to)],
     ...nearArguments(options.near),
     ...['--cpulimit', String(cpuLimit(options)), '--temp-dir', folder, '--dir', folder],
-    ...['--no-plots', '--no-remove-lines', '--uniformize', '0', '--overwrite', '--wcs', solveFieldOutput],
+    ...[
+      '--no-plots',
+      '--no-remove-lines',
+      '--uniformize',
+      '0',
+      '--overwrite',
+      '--wcs',
+      solveFieldOutput,
+      '--corr',
+      recognisedOutput,
+    ],
     ...unwanted.flatMap((name) => [`--${name}`, 'none']),
     list,
   ]
@@ -178,7 +212,8 @@ function askAstap(program: string, image: () => Uint8Array): Ask {
       ...['-ra', String(place.raDeg / 15), '-spd', String(place.decDeg + 90)],
       ...['-fov', String(scale === undefined ? 0 : (field.height * scale) / 3600)],
     ])
-    return (await readGuess(join(folder, 'found.wcs'))) ?? said ?? 'no match'
+    const wcs = await readGuess(join(folder, 'found.wcs'))
+    return wcs ? { wcs } : (said ?? 'no match')
   }
 }
 

@@ -61,7 +61,8 @@ const depths = [
   { image: 24, catalogue: 32, fromTile: 0, toTile: 120 },
   { image: 36, catalogue: 50, fromTile: 0, toTile: 9 },
 ] as const
-const leastStars = 6
+/** Fewer prove nothing. */
+export const leastStars = 6
 /** Bounds the whole search: proposals looked at, and those that are fitted. */
 const mostProposals = 150_000
 const mostFits = 40
