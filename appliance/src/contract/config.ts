@@ -146,8 +146,40 @@ export const CalibrationSettings = Type.Object(
 )
 export type CalibrationSettings = Static<typeof CalibrationSettings>
 
+/** An archive of the sky that may be asked for references. */
+export const ArchiveSettings = Type.Object(
+  {
+    service: Type.Union(
+      [
+        Type.Literal('hips2fits'),
+        Type.Literal('skyview'),
+        Type.Literal('panstarrs'),
+        Type.Literal('mast'),
+        Type.Literal('sia1'),
+        Type.Literal('sia2'),
+      ],
+      {
+        description:
+          'CDS, NASA, Pan-STARRS or MAST; sia1 and sia2 are any service of the Virtual Observatory by its url',
+      },
+    ),
+    url: Type.Optional(
+      Type.String({ pattern: '^https?://[^\\s]+$', maxLength: 512, description: 'Its address, or that of a mirror' }),
+    ),
+  },
+  only,
+)
+export type ArchiveSettings = Static<typeof ArchiveSettings>
+
 export const ReferenceSettings = Type.Object(
   {
+    archives: Type.Optional(
+      Type.Array(ArchiveSettings, {
+        maxItems: 8,
+        description:
+          'Asked in this order for a picture of each field that has no reference yet, which tells them where you look; none when absent',
+      }),
+    ),
     frames: Type.Integer({
       minimum: 1,
       maximum: 100,

@@ -98,6 +98,8 @@ export const eventBodies = {
     /** The version that it takes the place of, and why. */
     replaces: Type.Optional(Type.String()),
     reason: Type.Optional(Type.String()),
+    /** The archive that it was fetched from; absent when it is made of frames from here. */
+    service: Type.Optional(Type.String()),
   }),
   /** A good frame joined the live stack of its night, field and filter, or could not; the frame itself is as good as before. */
   'liveStack.grown': Type.Object({

@@ -134,6 +134,7 @@ function planReference(
     const choice = chooseFrames(material, wanted, wanted)
     return choice && { choice, version: 1 }
   }
+  if (current.archive) return ownInstead(store, material, wanted, current)
   if (current.depth === undefined || current.fwhmPixels === undefined) return undefined
   const now = { depth: current.depth, fwhmPixels: current.fwhmPixels }
   const searched = material.filter(
@@ -145,6 +146,19 @@ function planReference(
   const choice = chooseFrames(quiet, wanted)
   const reason = choice && whyReplace(choice, now)
   return reason ? { choice, version: (current.version ?? 1) + 1, replaces: current.referenceId, reason } : undefined
+}
+
+/** Own frames have the field's own optics, filter and pixels: enough of them are better than any picture of an archive. */
+function ownInstead(
+  store: Store,
+  material: readonly FrameRecord[],
+  wanted: number,
+  { referenceId, version = 1, archive }: ReferenceRecord,
+): Plan | undefined {
+  const quiet = material.filter((frame) => frame.state === 'scored' && isQuiet(store, frame))
+  const choice = chooseFrames(quiet, wanted, wanted)
+  const reason = `own frames instead of ${archive?.service}`
+  return choice && { choice, version: version + 1, replaces: referenceId, reason }
 }
 
 function isQuiet(store: Store, { frameId }: FrameRecord): boolean {

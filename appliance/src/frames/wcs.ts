@@ -135,7 +135,10 @@ function matrixOf(header: FitsHeader): Wcs['cd'] | undefined {
   const scaleX = header.number('CDELT1')
   const scaleY = header.number('CDELT2')
   if (scaleX === undefined || scaleY === undefined) return undefined
-  const pc = ['PC1_1', 'PC1_2', 'PC2_1', 'PC2_2'].map((key) => header.number(key))
+  // Pan-STARRS writes the keywords of the standard's drafts.
+  const pc = ['1_1', '1_2', '2_1', '2_2'].map(
+    (axes) => header.number(`PC${axes}`) ?? header.number(`PC00${axes.replace('_', '00')}`),
+  )
   if (pc.some((value) => value !== undefined)) {
     const [pc11 = 1, pc12 = 0, pc21 = 0, pc22 = 1] = pc
     return [scaleX * pc11, scaleX * pc12, scaleY * pc21, scaleY * pc22]
@@ -184,7 +187,7 @@ export function wcsFromHeader(header: FitsHeader): Wcs | undefined {
 }
 
 const wcsKeys =
-  /^(WCSAXES|WCSDIM|C(TYPE|UNIT|RPIX|RVAL|DELT|ROTA)[12]|(CD|PC|PV)[12]_\d+|LONPOLE|LATPOLE|(A|B|AP|BP)_(ORDER|\d_\d|DMAX)|RADESYS|RADECSYS|EQUINOX|PLTSOLVD)$/
+  /^(WCSAXES|WCSDIM|C(TYPE|UNIT|RPIX|RVAL|DELT|ROTA)[12]|(CD|PC|PV)[12]_\d+|PC00[12]00[12]|LONPOLE|LATPOLE|(A|B|AP|BP)_(ORDER|\d_\d|DMAX)|RADESYS|RADECSYS|EQUINOX|PLTSOLVD)$/
 
 function sipEntries(letter: 'A' | 'B', terms: readonly SipTerm[]): HeaderEntries {
   const order = Math.max(2, ...terms.map((term) => term.p + term.q))

@@ -114,6 +114,12 @@ export function readReference(database: Database, fieldId: string, filter: strin
   return recordOf(database.get(sql, fieldId, filter))
 }
 
+/** Every version of every reference, newest first. */
+export function readReferences(database: Database, limit: number): ReferenceRecord[] {
+  const sql = 'SELECT record FROM field_references ORDER BY built_at_ms DESC, reference_id DESC LIMIT ?'
+  return recordsOf(database.all(sql, limit))
+}
+
 /** How many frames there are. */
 export function frameTotal(database: Database): number {
   return count(database, 'SELECT count(*) AS n FROM frames')

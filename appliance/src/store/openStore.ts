@@ -105,6 +105,7 @@ class SqliteStore implements Store {
   master: Store['master'] = (want) => frames.readMaster(this.#database, want)
   masters: Store['masters'] = (want, limit) => frames.readMasters(this.#database, want, limit)
   reference: Store['reference'] = (fieldId, filter) => frames.readReference(this.#database, fieldId, filter)
+  references: Store['references'] = (limit) => frames.readReferences(this.#database, limit)
   detection: Store['detection'] = (detectionId) => detections.readDetection(this.#database, detectionId)
   detections: Store['detections'] = (filter) => detections.readDetections(this.#database, filter)
   detectionCounts: Store['detectionCounts'] = () => detections.detectionCounts(this.#database)

@@ -55,6 +55,29 @@ export interface ReferenceRecord {
   /** As chosen: relative depth for point sources, and the mean width of the frames' stars. */
   readonly depth?: number
   readonly fwhmPixels?: number
+  /** Where it was fetched, when it is not made of frames from here; own frames take its place. */
+  readonly archive?: ReferenceOrigin
+}
+
+/** Where a reference came from that others took. */
+export interface ReferenceOrigin {
+  readonly service: string
+  readonly survey: string
+  readonly url: string
+  /** The words that the archive asks for in a publication. */
+  readonly credit: string
+  /** Photographic plates are not linear: what they show subtracts badly. */
+  readonly kind: 'ccd' | 'plates' | 'unknown'
+  readonly fetchedAtMs: number
+  /** Of what was fetched. */
+  readonly sha256: string
+  readonly bytes: number
+  /** Of the reference, after `bin` × `bin` pixels were summed. */
+  readonly scaleArcsecPerPixel: number
+  readonly bin: number
+  /** Share of the field that it has values for. */
+  readonly coverage: number
+  readonly observedAtMs?: number
 }
 
 export interface AccountRecord {
@@ -181,6 +204,8 @@ export interface Store extends Disposable {
   /** As `master`, the best first. */
   masters(want: Parameters<Store['master']>[0], limit: number): MasterRecord[]
   reference(fieldId: string, filter: string): ReferenceRecord | undefined
+  /** All of them, every version, newest first. */
+  references(limit: number): ReferenceRecord[]
   detection(detectionId: string): DetectionRecord | undefined
   detections(filter: {
     readonly state?: DetectionRecord['state']
