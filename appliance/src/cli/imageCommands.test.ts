@@ -137,7 +137,7 @@ describe('the image commands', () => {
     expect(openFits(join(folder, 'pleiades-cal.fits')).hdus.map((hdu) => hdu.name)).toContain('VARIANCE')
     const refused = await nightjar('calibrate', image, '--dark', join(folder, 'dark.fits'), '--out', folder)
     expect(refused.status).toBe(1)
-    expect(refused.err).toContain('exposed 60 s but the dark 30 s: give --bias too')
+    expect(refused.err).toContain('it has its bias and 30 s, the frame 60 s: take biases too')
   })
 
   it.each([
