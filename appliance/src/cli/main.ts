@@ -14,6 +14,7 @@ export const commands = {
   start: 'run the daemon, its panel and (unless told otherwise) a simulated observatory',
   diff: 'difference two FITS images and list what changed',
   calibrate: 'subtract bias and dark, divide by flat, propagate variance and masks',
+  linearity: 'measure from flats how the camera departs from a straight line',
   stars: 'measure the stars of a FITS image',
   stack: 'align frames of one field and average them, without satellites and cosmic rays',
   solve: 'find where on the sky a FITS image points',

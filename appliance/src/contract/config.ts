@@ -60,7 +60,8 @@ export const CameraSettings = Type.Object(
     nonLinearity: Type.Optional(
       Type.Array(Type.Number(), {
         maxItems: 6,
-        description: 'c1, c2 … of true = s (1 + c1 s + c2 s² …), s in ADU above the bias',
+        description:
+          'c1, c2 … of true = s (1 + c1 s + c2 s² …), s in ADU above the bias; nightjar linearity measures them',
       }),
     ),
     overscan: Type.Optional(
