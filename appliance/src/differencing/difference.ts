@@ -4,7 +4,6 @@ import type { Compute } from '../frames/compute.ts'
 import type { Frame } from '../frames/frame.ts'
 import type { MaskPlane, Plane } from '../frames/plane.ts'
 import { clearMissing, loudPixels, planeFacts, uniteMasks } from '../frames/planes.ts'
-import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { type Aligned, alignReference, hintFromWcs } from './align.ts'
 import { type Candidate, type CandidateList, findCandidates } from './candidates.ts'
 import { type DifferenceSummary, type Scale, summarise, warningsOf } from './differenceSummary.ts'
@@ -19,13 +18,13 @@ import {
 } from './fluxRatio.ts'
 import { estimateGain, type GainEstimate } from './gain.ts'
 import { takeOffMedian } from './level.ts'
+import { noiseOf } from './planeNoise.ts'
 import { type Prepared, photometricStars, prepare, registrationStars } from './prepare.ts'
 import { measurePsf, psfRadius } from './psf.ts'
 import type { PsfStar } from './psfStars.ts'
 import { type Registration, registerStars } from './register.ts'
 import { replaceSaturated, saturatedBlobs } from './repair.ts'
 import { median } from './robust.ts'
-import { StampSpline } from './spline.ts'
 import { divideByStarNoise } from './starNoise.ts'
 import { stellarFwhm } from './starWidth.ts'
 import type { Streak } from './streaks.ts'
@@ -287,8 +286,7 @@ class Work {
       referenceGain: sides.gainReference.electronsPerAdu,
       sciencePsf: (x, y) => sides.science.psf.stampAt(x, y),
       // A reference whose stars lie δ off is the same as one whose PSF lies δ off.
-      referencePsf: (x, y) =>
-        new StampSpline(sides.reference.psf.stampAt(x, y), psfSize).shifted(shift[0], shift[1]).value,
+      referencePsf: sides.reference.psf.movedBy(...shift),
       psfSize,
       constantPsf: sides.science.psf.degree === 0 && sides.reference.psf.degree === 0,
       fluxRatio: comparison.ratio,
@@ -304,8 +302,7 @@ class Work {
 
   /** Median and MAD of S_corr over good pixels; divides by the MAD when it is off by more than 3 %. */
   #rescale({ scorr, difference }: ZogyResult, mask: MaskPlane): Scale {
-    const { median: middle, mad } = medianAndMad(this.#compute, scorr, { mask })
-    const sigma = mad * sigmaPerMad
+    const { median: middle, sigma } = noiseOf(scorr, mask)
     if (!(sigma > 0)) {
       throw new NightjarError('differencing/empty', 'no pixel is good in both frames: check their masks and saturation')
     }

@@ -3,9 +3,9 @@ import { type Failure, failure } from '@nightjar/firmware-bridge/outcome.ts'
 import type { Compute } from '../frames/compute.ts'
 import type { MaskPlane } from '../frames/plane.ts'
 import { loudPixels, spoiltPixels } from '../frames/planes.ts'
-import { medianAndMad, sigmaPerMad } from '../frames/statistics.ts'
 import { type MatchingKernel, matchKernel } from './kernelMatch.ts'
 import type { KernelStar } from './kernelMatchStamps.ts'
+import { noiseOf } from './planeNoise.ts'
 import { fewestEmpiricalStars } from './psf.ts'
 import { subtract, type ZogyResult } from './zogy.ts'
 import type { ZogyInput } from './zogyInput.ts'
@@ -227,8 +227,7 @@ function convolved(stamp: Float64Array, size: number, kernel: Float64Array, side
 
 /** Fails where S_corr or D are no numbers, or are nothing at all. */
 function judged(compute: Compute, result: ZogyResult, mask: MaskPlane): Attempt | Failure {
-  const { mad } = medianAndMad(compute, result.scorr, { mask })
-  const sigma = mad * sigmaPerMad
+  const { sigma } = noiseOf(result.scorr, mask)
   const { difference, scorr } = result
   if ([difference, scorr].some((plane) => spoiltPixels(compute, plane, mask, 0).length > 0)) {
     return failure('the difference has pixels that are no numbers')

@@ -65,6 +65,7 @@ function draw(on: Compute, stars: readonly PsfStar[], drawn: Drawn, seed: string
     fwhmPixels: drawn.fwhmPixels,
     shape,
     stampAt: () => stamp,
+    movedBy: () => () => stamp,
     splineAt: () => spline,
     coreAt: () => spline,
   }

@@ -29,6 +29,8 @@ export interface PsfModel {
   readonly shape: MoffatShape
   /** The stamp at a place in the frame; float64, sums to 1. */
   stampAt(x: number, y: number): Float64Array
+  /** `stampAt` of the PSF moved by (dx, dy) pixels. */
+  movedBy(dx: number, dy: number): (x: number, y: number) => Float64Array
   /** As `stampAt`, ready to be shifted; kept per cell of the frame. */
   splineAt(x: number, y: number): StampSpline
   /** As `splineAt`, its middle alone, for fits that read pixels at most `reach` from the middle and move 1.5 px. */

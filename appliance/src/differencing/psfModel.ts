@@ -21,6 +21,7 @@ export class PolynomialPsf {
   /** Of the spline through each term's nodes. */
   readonly coefficients: readonly Float64Array[]
   readonly #kept = new Map<number, StampSpline>()
+  #pixels: readonly Float64Array[] | undefined
   #core = 0
   #coreCoefficients: readonly Float64Array[] = []
   readonly #keptCores = new Map<number, StampSpline>()
@@ -43,13 +44,15 @@ export class PolynomialPsf {
 
   /** float64, size × size, sums to 1. */
   stampAt(x: number, y: number): Float64Array {
+    this.#pixels ??= this.#terms.map((term) => onPixels(term, this.size, this.oversampling))
+    return normalised(combined(this.#pixels, this.basisAt(x, y)))
+  }
+
+  /** `stampAt` of the PSF moved by (dx, dy) pixels: its terms are moved once for all places. */
+  movedBy(dx: number, dy: number): (x: number, y: number) => Float64Array {
     const { size, oversampling } = this
-    const nodes = combined(this.#terms, this.basisAt(x, y))
-    const side = gridSide(size, oversampling)
-    const stamp = new Float64Array(size * size)
-    for (let j = 0; j < size; j++)
-      for (let i = 0; i < size; i++) stamp[j * size + i] = nodes[oversampling * (j * side + i)]!
-    return normalised(stamp)
+    const moved = this.coefficients.map((term) => new StampSpline(term, size, oversampling, true).shifted(dx, dy).value)
+    return (x, y) => normalised(combined(moved, this.basisAt(x, y)))
   }
 
   /** What the terms are multiplied with at a place in the frame. */
@@ -107,6 +110,15 @@ export function middleOf(nodes: Float64Array, size: number, core: number, oversa
   for (let j = 0; j < inner; j++)
     out.set(nodes.subarray((j + edge) * outer + edge, (j + edge) * outer + edge + inner), j * inner)
   return out
+}
+
+/** The nodes on the centres of pixels. */
+function onPixels(nodes: Float64Array, size: number, oversampling: number): Float64Array {
+  const side = gridSide(size, oversampling)
+  const stamp = new Float64Array(size * size)
+  for (let j = 0; j < size; j++)
+    for (let i = 0; i < size; i++) stamp[j * size + i] = nodes[oversampling * (j * side + i)]!
+  return stamp
 }
 
 function combined(terms: readonly Float64Array[], basis: readonly number[]): Float64Array {

@@ -41,6 +41,7 @@ test.each([0, 1e5, 3e5])(
         fwhmPixels: fwhm,
         shape: { fwhmPixels: fwhm, e1: 0, e2: 0, beta: 3 },
         stampAt: () => stamp,
+        movedBy: () => () => stamp,
         splineAt: () => spline,
         coreAt: () => spline,
       }

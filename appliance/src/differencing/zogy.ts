@@ -47,11 +47,20 @@ export function subtract(compute: Compute, input: ZogyInput): ZogyResult {
   using _scratch = compute.scope()
   const parts = planTiles(input.science, input.tilePixels)
   const out = { difference, scorr }
-  const skyScale = input.skyKnown ? 1 : measuredScale(runTiles(compute, input, out, parts, spread(parts, sampledTiles)))
-  return { ...out, tiles: runTiles(compute, withSky(compute, input, skyScale), out, parts, parts), skyScale }
+  const few = input.skyKnown ? [] : spread(parts, sampledTiles)
+  const tried = runTiles(compute, input, out, parts, few)
+  const skyScale = input.skyKnown ? 1 : measuredScale(tried)
+  // What was tried stands where the noise was as stated.
+  const done = new Map(skyScale === 1 ? few.map((part, k) => [part, tried[k]!] as const) : [])
+  const left = parts.filter((part) => !done.has(part))
+  const others = runTiles(compute, withSky(compute, input, skyScale), out, parts, left)
+  left.forEach((part, k) => {
+    done.set(part, others[k]!)
+  })
+  return { ...out, tiles: parts.map((part) => done.get(part)!), skyScale }
 }
 
-/** So many tiles are worked twice, to learn whether the noise is as stated. */
+/** So many tiles are worked first, to learn whether the noise is as stated. */
 const sampledTiles = 6
 /** Noise of S_corr is believed to be 1 when it is so near, or when the tiles have too few pixels to tell. */
 const trustedNoise = 0.02
@@ -92,6 +101,7 @@ function runTiles(
   all: readonly Part[],
   parts: readonly Part[],
 ): readonly ZogyTile[] {
+  if (parts.length === 0) return []
   using _scratch = compute.scope()
   const largest = Math.max(...all.map((part) => Math.max(part.width, part.height)))
   const job = layTiles(compute, input, out, parts, (border) => goodSize(largest + 2 * border))

@@ -214,13 +214,9 @@ function halfLimit(trials: readonly Trial[]): InjectedLimit | undefined {
   const low = Math.min(...trials.map(({ lnFlux }) => lnFlux))
   const high = Math.max(...trials.map(({ lnFlux }) => lnFlux))
   const steps = 160
-  const profile = Array.from({ length: steps + 1 }, (_, i) => {
-    const middle = low + (i / steps) * (high - low)
-    return {
-      middle,
-      lnLikelihood: Math.max(...[0.05, 0.1, 0.15, 0.2, 0.3, 0.4].map((s) => likelihood(trials, middle, s))),
-    }
-  })
+  const middles = Array.from({ length: steps + 1 }, (_, i) => low + (i / steps) * (high - low))
+  const profiles = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4].map((width) => likelihoods(trials, middles, width))
+  const profile = middles.map((middle, i) => ({ middle, lnLikelihood: Math.max(...profiles.map((own) => own[i]!)) }))
   const best = profile.reduce((a, b) => (b.lnLikelihood > a.lnLikelihood ? b : a))
   if (best === profile[0] || best === profile[steps]) return undefined
   const inside = profile.filter(({ lnLikelihood }) => lnLikelihood > best.lnLikelihood - 0.5)
@@ -233,12 +229,26 @@ function halfLimit(trials: readonly Trial[]): InjectedLimit | undefined {
   }
 }
 
-function likelihood(trials: readonly Trial[], middle: number, width: number): number {
-  let sum = 0
-  for (const { lnFlux, found } of trials) {
-    // A hundredth of all trials is decided by chance: a neighbour, a hot pixel.
-    const share = 0.005 + 0.99 / (1 + Math.exp(-(lnFlux - middle) / width))
-    sum += Math.log(found ? share : 1 - share)
-  }
-  return sum
+/** So many shares of at least 0.005 have a product that is still a normal number. */
+const sharesPerLogarithm = 64
+
+/** ln of the likelihood with each of `middles` as ln f₅₀, and the width s. */
+function likelihoods(trials: readonly Trial[], middles: readonly number[], width: number): number[] {
+  const origin = middles[0]!
+  const found = Uint8Array.from(trials, (trial) => (trial.found ? 1 : 0))
+  const faintness = Float64Array.from(trials, ({ lnFlux }) => Math.exp((origin - lnFlux) / width))
+  return middles.map((middle) => {
+    const scale = Math.exp((middle - origin) / width)
+    let sum = 0
+    let product = 1
+    for (let k = 0; k < found.length; k++) {
+      // A hundredth of all trials is decided by chance: a neighbour, a hot pixel.
+      const share = 0.005 + 0.99 / (1 + scale * faintness[k]!)
+      product *= found[k] === 1 ? share : 1 - share
+      if (k % sharesPerLogarithm !== sharesPerLogarithm - 1) continue
+      sum += Math.log(product)
+      product = 1
+    }
+    return sum + Math.log(product)
+  })
 }
