@@ -10,7 +10,9 @@ import { version } from './contract/version.ts'
 import { giveLabel } from './curation/giveLabel.ts'
 import { createCurationStage } from './curation/run.ts'
 import { createDetectionStage } from './detection/run.ts'
+import { createDownload } from './differencing/archives/download.ts'
 import { createDifferencingStage } from './differencing/run.ts'
+import { keepReferences } from './differencing/runArchives.ts'
 import type { Destination } from './forwarding/destination.ts'
 import { createForwardingStage } from './forwarding/run.ts'
 import type { Offload } from './frames/offload.ts'
@@ -45,6 +47,8 @@ export interface DaemonParts {
   readonly destinations: readonly Destination[]
   readonly simulated: boolean
   readonly guardian?: CommanderDeps['guardian']
+  /** How the archives of the settings are reached for references; without it nobody is asked. */
+  readonly fetch?: typeof fetch
   /** Called every second while the daemon watches over its site. */
   readonly onLook?: () => void
 }
@@ -143,6 +147,16 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
       room: (signal) => pipeline.room(signal),
       onTrouble: (reason) => console.error(`nightjar: the folder for frames: ${reason}`),
     }).run(stopping.signal)
+  const fetching =
+    parts.fetch &&
+    keepReferences(
+      {
+        ...deps,
+        download: createDownload({ fetch: parts.fetch, clock, signal: stopping.signal }),
+        onTrouble: (reason) => console.error(`nightjar: ${reason}`),
+      },
+      stopping.signal,
+    )
   return {
     version,
     store,
@@ -164,6 +178,7 @@ export async function startDaemon(parts: DaemonParts): Promise<RunningDaemon> {
       stopping.abort()
       await running
       await watching
+      await fetching
       noteStop(store, clock)
       pipeline[Symbol.dispose]()
       await offload[Symbol.asyncDispose]()

@@ -95,6 +95,7 @@ export async function run(argv: string[]): Promise<number> {
     destinations,
     simulated: kind !== 'configured',
     onLook: () => void looks++,
+    fetch,
     ...(observatory.guard && { guardian: observatory.guard.says }),
   })
   permitTracking = () => {

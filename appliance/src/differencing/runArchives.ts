@@ -151,9 +151,14 @@ export async function keepReferences(deps: KeeperDeps, signal: AbortSignal): Pro
       const request = due ? requestOf(deps.store, camera, field) : undefined
       if (!request || deps.store.reference(field.fieldId, field.filter) || signal.aborted) continue
       tried.set(key, deps.clock.monotonic())
-      const outcome = await fetchReference(deps, field, request, archives)
+      const outcome = await fetchReference(deps, field, request, archives).catch(asReason)
       if (!outcome.ok && !signal.aborted) deps.onTrouble(`no reference of ${field.fieldId}: ${outcome.reason}`)
     }
     await deps.clock.sleep(lookMs, signal).catch(() => undefined)
   }
+}
+
+/** A full disk, or a worker that died: the night goes on without a picture. */
+function asReason(error: unknown): FetchOutcome {
+  return { ok: false, reason: error instanceof Error ? error.message : String(error) }
 }
