@@ -73,11 +73,10 @@ const testTools = new Set(['vitest', 'fast-check', 'playwright-core'])
 
 /** Rooms with pure algorithm files and a thin shell that touches the store and the clock. */
 const stageRooms = new Set(['preprocessing', 'differencing', 'detection', 'curation', 'catalog', 'forwarding'])
-/** `runPixels.ts`, `runArchivePixels.ts` and `runLiveStack.ts` are what `run.ts` has a worker thread do: they read and write the frame files. */
+/** `runPixels.ts` and `runArchivePixels.ts` are what `run.ts` has a worker thread do: they read and write the frame files. */
 const shells = new Set([
   'run.ts',
   'runPixels.ts',
-  'runLiveStack.ts',
   'runArchives.ts',
   'runArchivePixels.ts',
   'runMasters.ts',

@@ -7,8 +7,8 @@ import {
   type LiveStack,
   showLiveStack,
 } from '../differencing/liveStack.ts'
+import { drawLiveStack } from '../differencing/liveStackPicture.ts'
 import { prepare } from '../differencing/prepare.ts'
-import { drawLiveStack } from '../differencing/runLiveStack.ts'
 import { type Compute, createCompute } from '../frames/compute.ts'
 import type { FitsHeader } from '../frames/fits/header.ts'
 import { encodeFrame } from '../frames/fits/write.ts'

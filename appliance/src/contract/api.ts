@@ -112,6 +112,11 @@ export const LiveStackState = Type.Object({
   exposureSeconds: Type.Number(),
   /** How much fainter than its first frame it shows things. */
   depthGainMag: Type.Number(),
+  /** Width of the last frame's stars: the seeing, where the frame was solved. */
+  fwhmPixels: Type.Optional(Type.Number()),
+  fwhmArcsec: Type.Optional(Type.Number()),
+  /** The field's newest frame where that is not in the stack. */
+  left: Type.Optional(Type.Object({ frameId: Type.String(), reason: Type.String() })),
 })
 export type LiveStackState = Static<typeof LiveStackState>
 

@@ -8,7 +8,7 @@ import { replaceDurably } from '../store/frameFiles.ts'
 import { addToLiveStack, beginLiveStack, depthGainMag, type LiveStack, showLiveStack } from './liveStack.ts'
 import { liveStackBytes, readLiveStack } from './liveStackFile.ts'
 import { type Prepared, prepare } from './prepare.ts'
-import { growLiveStack } from './runLiveStack.ts'
+import { growLiveStack } from './runPixels.ts'
 import { makeScene, type SceneOptions } from './testScene.ts'
 import { affine, applyTransform, type PixelTransform } from './transform.ts'
 
@@ -194,4 +194,25 @@ test('a night grows its stack on the disk, with a picture, and an earlier night 
   const newest = JSON.parse(readFileSync(join(folder, 'live/newest.json'), 'utf8'))
   expect(newest).toMatchObject(state)
   expect(readFileSync(join(folder, newest.picture)).subarray(1, 4).toString()).toBe('PNG')
+  // The scene's stars are drawn with a Moffat profile of 3 px.
+  expect(state.fwhmPixels).toBeGreaterThan(2.7)
+  expect(state.fwhmPixels).toBeLessThan(3.4)
+})
+
+test('a frame that cannot join is named with its reason beside the stack, until the next one joins', async () => {
+  const own = mkdtempSync(join(folder, 'left-'))
+  const grow = async (frameId: string, scene: Partial<SceneOptions>) => {
+    using _scratch = compute.scope()
+    const path = join(own, `${frameId}.fits`)
+    writeFileSync(path, encodeFrame(makeScene(compute, { ...sky, noiseSeed: frameId, ...scene }).science))
+    const of = { folder: own, nightId: '2026-01-03', fieldId: 'M 31', filter: 'L', exposureSeconds: 30 }
+    return growLiveStack(compute, { ...of, frameId, path })
+  }
+  const newest = () => JSON.parse(readFileSync(join(own, 'live/newest.json'), 'utf8'))
+  await grow('good', {})
+  const refused = await grow('stranger', { seed: 'elsewhere' }).catch((error: Error) => error.message)
+  expect(newest()).toMatchObject({ frames: 1, lastFrameId: 'good', left: { frameId: 'stranger', reason: refused } })
+  await grow('next', {})
+  expect(newest()).toMatchObject({ frames: 2, lastFrameId: 'next' })
+  expect(newest().left).toBeUndefined()
 })

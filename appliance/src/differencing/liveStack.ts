@@ -42,6 +42,9 @@ export interface LiveStackFacts {
 export interface StackedFrame {
   readonly frameId: string
   readonly exposureSeconds: number
+  /** Of its stars. */
+  readonly fwhmPixels?: number
+  readonly fwhmArcsec?: number
 }
 
 export type LiveStackResult =

@@ -6,11 +6,6 @@ import type { LiveStack, LiveStackFacts } from './liveStack.ts'
  * A live stack on the disk, so that a restart continues it bit for bit: eight bytes that name the layout, the length of the
  * facts (uint32, little-endian), the facts as JSON, then the four planes as they are in memory (float32, little-endian).
  */
-/** Where the stacks of the newest night are, relative to the data folder; those of earlier nights are removed. */
-export const liveFolder = 'live'
-/** The newest stack's facts, in that folder. */
-export const newestName = 'newest.json'
-
 const magic = 'NJSTACK1'
 const mostFactsBytes = 64 * 1024 * 1024
 /** Of a plane written at once. */

@@ -28,11 +28,7 @@ const mostDetections = 1000
 const tasks = import.meta.resolve('./runPixels.ts')
 const differenceFiles = taskIn<typeof import('./runPixels.ts'), 'differenceFiles'>(tasks, 'differenceFiles')
 const stackReference = taskIn<typeof import('./runPixels.ts'), 'stackReference'>(tasks, 'stackReference')
-
-const growLiveStack = taskIn<typeof import('./runLiveStack.ts'), 'growLiveStack'>(
-  import.meta.resolve('./runLiveStack.ts'),
-  'growLiveStack',
-)
+const growLiveStack = taskIn<typeof import('./runPixels.ts'), 'growLiveStack'>(tasks, 'growLiveStack')
 
 export function createDifferencingStage(deps: DifferencingDeps): Stage {
   return { name: 'differencing', run: (job) => run(deps, job) }

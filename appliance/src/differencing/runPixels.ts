@@ -1,16 +1,22 @@
 import { join } from 'node:path'
+import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
+import type { LiveStackState } from '../contract/api.ts'
 import type { Compute } from '../frames/compute.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { encodeGreyPng } from '../frames/png.ts'
-import { pixelToSky } from '../frames/wcs.ts'
+import { pixelScaleArcsec, pixelToSky } from '../frames/wcs.ts'
 import type { Gate } from '../preprocessing/gates.ts'
 import { measuredExtensions } from '../preprocessing/measuredFrame.ts'
 import { canonicalJson } from '../store/canonical.ts'
 import { hashBytes, writeDurably } from '../store/frameFiles.ts'
+import { livePaths, removeEarlierNights, replaceLivePixels, replaceNewest } from '../store/liveFiles.ts'
 import type { Candidate } from './candidates.ts'
 import { cutout } from './cutout.ts'
 import { type Difference, differencePrepared } from './difference.ts'
-import { readPrepared } from './prepare.ts'
+import { addToLiveStack, beginLiveStack } from './liveStack.ts'
+import { liveStackBytes, readLiveStack } from './liveStackFile.ts'
+import { describeLiveStack, drawLiveStack } from './liveStackPicture.ts'
+import { type Prepared, readPrepared } from './prepare.ts'
 import { buildReference } from './references.ts'
 
 /** What `run.ts` asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
@@ -128,4 +134,49 @@ export async function stackReference(compute: Compute, input: ReferenceInput): P
     rmsAdu: facts.background.globalRmsAdu,
     coverage: header.number('REFCOVER') ?? 1,
   }
+}
+
+export interface GrowInput {
+  /** The data folder. */
+  readonly folder: string
+  readonly nightId: string
+  readonly fieldId: string
+  readonly filter: string
+  readonly frameId: string
+  readonly exposureSeconds: number
+  /** Of the calibrated frame, absolute. */
+  readonly path: string
+}
+
+/**
+ * Adds a frame to the stack of its night, field and filter, draws the picture and says what it shows. The same frame again
+ * changes nothing. Throws `differencing/liveStack` with the reason when the frame cannot be aligned; the stack's state says so.
+ */
+export async function growLiveStack(
+  compute: Compute,
+  input: GrowInput,
+): Promise<{ readonly state: LiveStackState; readonly isNew: boolean }> {
+  const { folder, nightId, fieldId, filter, frameId, exposureSeconds } = input
+  await removeEarlierNights(folder, nightId)
+  const { stack: path, picture } = livePaths(nightId, fieldId, filter)
+  const known = readLiveStack(compute, join(folder, path))
+  const frame = readPrepared(compute, input.path)
+  const before = known ?? beginLiveStack(compute, frame)
+  const result = addToLiveStack(compute, before, frame, { frameId, exposureSeconds, ...widthOf(frame) })
+  if (!result.ok) {
+    const left = { frameId, reason: result.reason }
+    if (known) await replaceNewest(folder, { ...describeLiveStack(input, before, left), picture })
+    throw new NightjarError('differencing/liveStack', result.reason)
+  }
+  const { stack, isNew } = result
+  if (isNew) await replaceLivePixels(folder, path, liveStackBytes(stack))
+  await replaceLivePixels(folder, picture, drawLiveStack(compute, stack))
+  const state = describeLiveStack(input, stack)
+  await replaceNewest(folder, { ...state, picture })
+  return { state, isNew }
+}
+
+function widthOf({ fwhmPixels, wcs }: Prepared): { readonly fwhmPixels?: number; readonly fwhmArcsec?: number } {
+  if (!Number.isFinite(fwhmPixels)) return {}
+  return { fwhmPixels, ...(wcs && { fwhmArcsec: fwhmPixels * pixelScaleArcsec(wcs) }) }
 }

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -152,6 +152,61 @@ describe.skipIf(noBrowser)('the panel in Chromium', () => {
     await page.getByText('Connection lost').waitFor({ state: 'detached' })
   })
 
+  test('the live stack shows its picture, how deep it is and why a frame was left out, in red light too', async () => {
+    const { nightId } = daemon.tonight()
+    const picture = `live/${nightId}/stack.png`
+    mkdirSync(join(folder, dirname(picture)), { recursive: true })
+    writeFileSync(join(folder, picture), await sharp(skyPicture(960, 640)).png().toBuffer())
+    const state = {
+      nightId,
+      fieldId: 'NGC 1365',
+      filter: 'r',
+      lastFrameId: 'f-0001',
+      frames: 23,
+      exposureSeconds: 1380,
+    }
+    const more = { depthGainMag: 1.68, fwhmPixels: 2.9, fwhmArcsec: 2.44, left: { frameId: 'f-x', reason: 'trailed' } }
+    const say = (change: object): void =>
+      writeFileSync(join(folder, 'live/newest.json'), JSON.stringify({ ...state, ...more, picture, ...change }))
+    const page = await open({ ...phone, reducedMotion: 'reduce' })
+    await setUp(page)
+    expect(await page.getByText('Live stack').count()).toBe(0)
+    say({})
+    const grow = (frames: number): number =>
+      daemon.store.commit(daemon.clock.now(), (tx) =>
+        tx.event('liveStack.grown', { frameId: `f-${frames}`, fieldId: 'NGC 1365', frames, depthGainMag: 1.7 }),
+      )
+    grow(23)
+    const card = page.locator('section.card', { hasText: 'Live stack · NGC 1365' })
+    for (const text of ['23 × r', '23 min', 'seeing 2.4″', '1.7 mag deeper', 'Newest left out: trailed']) {
+      await card.getByText(text).waitFor()
+    }
+    await card.locator('img.arrived').waitFor()
+    say({ frames: 24, lastFrameId: 'f-0002', left: undefined })
+    grow(24)
+    await card.getByText('24 × r').waitFor()
+    await card.getByText('Newest left out').waitFor({ state: 'detached' })
+    expect(await card.getByRole('img').getAttribute('src')).toContain('last=f-0002')
+    await page.evaluate(() => localStorage.setItem('nightjar.theme', 'red'))
+    await page.reload()
+    await card.locator('img.arrived').waitFor()
+    await card.scrollIntoViewIfNeeded()
+    const shot = await card.screenshot()
+    const { data, info } = await sharp(shot).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+    let [greatest, light] = [0, 0]
+    for (let i = 0; i < data.length; i += info.channels) {
+      greatest = Math.max(greatest, data[i + 1]!, data[i + 2]!)
+      light = Math.max(light, data[i]!)
+    }
+    // Nothing but red leaves the screen: green and blue would end the eye's adaptation to the dark.
+    expect(greatest).toBeLessThanOrEqual(24)
+    expect(light).toBeGreaterThan(100)
+    if (process.env.NIGHTJAR_SCREENSHOTS) {
+      await sharp(shot).toFile(join(repository, process.env.NIGHTJAR_SCREENSHOTS, 'phone-live-stack-red.png'))
+    }
+    expect(troubles).toEqual([])
+  })
+
   test('a viewer sees and cannot command', async () => {
     const page = await open(desktop)
     await setUp(page)
@@ -201,3 +256,15 @@ describe.skipIf(noBrowser)('the panel in Chromium', () => {
     await take(wide, 'desktop-tonight-red', 'tonight', 'red')
   })
 })
+
+/** A grey sky with stars on it, as a live stack's picture. */
+function skyPicture(width: number, height: number): Parameters<typeof sharp>[0] {
+  const stars = Array.from({ length: 160 }, (_, n) => {
+    const [x, y] = [(n * 397) % width, (n * 271 + n * n) % height]
+    return `<circle cx="${x}" cy="${y}" r="${1 + 12 / (2 + (n % 17))}" fill="#fff"/>`
+  })
+  const ground = `<rect width="${width}" height="${height}" fill="#1c1c1c"/>`
+  return Buffer.from(
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${ground}${stars.join('')}</svg>`,
+  )
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { VirtualClock } from '@nightjar/firmware-bridge/clock.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { buildApp } from '../server.ts'
-import { openTestDaemon, type TestDaemon, testNightMs } from '../testing/observatory.ts'
+import { fillNight, openTestDaemon, type TestDaemon, testNightMs } from '../testing/observatory.ts'
 import { loginAs } from '../testing/panelClient.ts'
 
 let folder: string
@@ -22,6 +22,21 @@ afterEach(async () => {
   await app.close()
   daemon[Symbol.dispose]()
   rmSync(folder, { recursive: true })
+})
+
+test('a newest frame that was too poor for the stack is told with what was wrong with it', async () => {
+  fillNight(daemon, 6)
+  const viewer = await loginAs(app, daemon, 'viewer')
+  const { nightId } = daemon.tonight()
+  const poor = daemon.store.frame('f-0005')!
+  mkdirSync(join(daemon.store.folder, 'live'))
+  const state = {
+    ...{ nightId, fieldId: poor.fieldId, filter: poor.filter, lastFrameId: 'f-0001' },
+    ...{ frames: 2, exposureSeconds: 120, depthGainMag: 0.4, fwhmPixels: 2.9, fwhmArcsec: 3.1 },
+  }
+  writeFileSync(join(daemon.store.folder, 'live/newest.json'), JSON.stringify({ ...state, picture: 'live/one.png' }))
+  const left = { frameId: 'f-0005', reason: 'Too few stars: cloud' }
+  expect((await viewer.get('/api/live-stack')).json()).toEqual({ stack: { ...state, left } })
 })
 
 test('the live stack of the running night is shown with its picture, an older one or a link out is not', async () => {
