@@ -13,6 +13,7 @@ import { withoutMosaic } from '../preprocessing/mosaic.ts'
 import { findBlindSolvers, solveBlind } from '../preprocessing/runBlind.ts'
 import { type Solution, solve } from '../preprocessing/solve.ts'
 import { measureStars, type Star } from '../preprocessing/stars.ts'
+import type { ZeroPoint } from '../preprocessing/zeroPoint.ts'
 import { replaceFile } from './replaceFile.ts'
 
 export const help = `Usage: nightjar solve FILE [--ra RA --dec DEC] [--radius DEG] [--scale ARCSEC] [--blind] [--write OUT] [--json]
@@ -127,11 +128,21 @@ function positive(name: string, text: string): number {
   throw new NightjarError('cli/usage', `${name} must be a positive number, not ${text}`)
 }
 
+function printZeroPoint({ zeroPointMag, errorMag, scatterMag, stars, colourTerm, colourless }: ZeroPoint): void {
+  const of = `scatter ${scatterMag.toFixed(2)}, ${stars} stars`
+  console.log(`zero      ${zeroPointMag.toFixed(2)} ± ${errorMag.toFixed(2)} mag for 1 ADU (Tycho V; ${of})`)
+  console.log(
+    colourTerm
+      ? `colour    ${colourTerm.slope.toFixed(3)} ± ${colourTerm.error.toFixed(3)} mag for 1 mag of B − V from ${colourTerm.pivotMag}`
+      : `colour    no term: ${colourless}`,
+  )
+}
+
 function print(solution: Extract<Solution, { ok: true }>): void {
-  const { raDeg, decDeg, scaleArcsecPerPixel, rotationDeg, parity, matched, rmsPixels, zeroPointMag } = solution
+  const { raDeg, decDeg, scaleArcsecPerPixel, rotationDeg, parity, matched, rmsPixels } = solution
   console.log(`centre    ${hmsText(raDeg)} ${dmsText(decDeg)} (${raDeg.toFixed(5)} ${decDeg.toFixed(5)})`)
   console.log(`pixel     ${scaleArcsecPerPixel.toFixed(4)}″, up is ${rotationDeg.toFixed(2)}° East of North`)
   console.log(`parity    ${parity === 1 ? 'as on the sky' : 'mirrored'}`)
   console.log(`matched   ${matched} stars, rms ${rmsPixels.toFixed(3)} px`)
-  if (zeroPointMag !== undefined) console.log(`zero      ${zeroPointMag.toFixed(2)} mag for 1 ADU (Tycho V)`)
+  if (solution.zeroPoint) printZeroPoint(solution.zeroPoint)
 }

@@ -37,7 +37,11 @@ export const FrameQuality = Type.Object({
   zeroPointMag: Type.Optional(Type.Number()),
   /** Of single catalogue stars about the zero point. */
   zeroPointScatterMag: Type.Optional(Type.Number()),
+  zeroPointErrorMag: Type.Optional(Type.Number()),
   zeroPointStars: Type.Optional(Type.Integer()),
+  /** Magnitudes per magnitude of B − V, where the catalogue has colours enough. */
+  colourTerm: Type.Optional(Type.Number()),
+  colourTermError: Type.Optional(Type.Number()),
   limitingMag: Type.Optional(Type.Number()),
   /** Particles that struck the sensor; 3 to 50 for a large CCD. */
   cosmicRaysPerSecond: Type.Optional(Type.Number()),

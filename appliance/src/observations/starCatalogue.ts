@@ -26,6 +26,8 @@ export interface CatalogueStar {
   readonly decDeg: number
   /** V_T (Tycho); about V + 0.09 (B−V). */
   readonly mag: number
+  /** B − V in Johnson's system, in catalogues that have it: the shipped one does not. */
+  readonly bvMag?: number
 }
 
 export interface StarLimits {

@@ -1,7 +1,7 @@
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { describe, expect, test } from 'vitest'
 import { type GradeInput, gradeFrame } from './grade.ts'
-import { limitingMagnitude, measureZeroPoint } from './photometry.ts'
+import { limitingMagnitude } from './photometry.ts'
 import type { Solution } from './solve.ts'
 import type { Star } from './stars.ts'
 
@@ -78,23 +78,8 @@ describe('a frame', () => {
   })
 })
 
-describe('the zero point', () => {
-  test('is the median of magnitude + 2.5 log flux, whatever a few variables and flagged stars say', () => {
-    const random = createRandom('zero point')
-    const stars = Array.from({ length: 60 }, (_, n) => {
-      const mag = 8 + 3 * random.next()
-      const wrong = n % 10 === 0 ? 2 : 0
-      return { mag, fluxAdu: 10 ** (0.4 * (21.3 - mag + 0.05 * random.normal() - wrong)), flags: 0 }
-    })
-    const saturated = Array.from({ length: 60 }, () => ({ mag: 5, fluxAdu: 1, flags: 2 }))
-    const zero = measureZeroPoint([...stars, ...saturated])!
-    expect(zero.zeroPointMag).toBeCloseTo(21.3, 1)
-    expect(zero.scatterMag).toBeGreaterThan(0.03)
-    expect(zero.scatterMag).toBeLessThan(0.08)
-    expect(measureZeroPoint(stars.slice(0, 4))).toBeUndefined()
-  })
-
-  test('gives the limit where a Gaussian star has a signal-to-noise ratio of 5', () => {
+describe('the limiting magnitude', () => {
+  test('is where a Gaussian star has a signal-to-noise ratio of 5', () => {
     // 5 × 10 ADU × √(4π) × 1 px = 177.245 ADU for σ = 1 px.
     expect(limitingMagnitude(25, 10, 2.354820045)).toBeCloseTo(25 - 2.5 * Math.log10(177.2454), 4)
   })

@@ -83,7 +83,13 @@ export function gradeFrame(input: GradeInput): FrameQuality {
     ...(solution?.ok &&
       solution.zeroPoint && {
         zeroPointScatterMag: solution.zeroPoint.scatterMag,
+        zeroPointErrorMag: solution.zeroPoint.errorMag,
         zeroPointStars: solution.zeroPoint.stars,
+      }),
+    ...(solution?.ok &&
+      solution.zeroPoint?.colourTerm && {
+        colourTerm: solution.zeroPoint.colourTerm.slope,
+        colourTermError: solution.zeroPoint.colourTerm.error,
       }),
     ...(zeroPointMag !== undefined && limitOf(input, zeroPointMag, fwhmPixels)),
     grade: worst(verdicts),

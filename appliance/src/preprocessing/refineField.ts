@@ -18,6 +18,7 @@ import type { SkyCatalogue } from './solve.ts'
 export interface Match {
   readonly star: number
   readonly mag: number
+  readonly bvMag?: number | undefined
 }
 
 export interface RefinedField {
@@ -253,7 +254,10 @@ class Field {
     const free = Math.ceil(freeTermsOf[fit.bending])
     const logChance = verdictOf(inside - free, pairs.stars.length - free, share)
     if (logChance > acceptedLogChance && !this.#sparseButSure(field, inside, logChance)) return undefined
-    const matches = pairs.stars.map((star, i) => ({ star, mag: this.#known[pairs.catalogued[i]!]!.mag }))
+    const matches = pairs.stars.map((star, i) => {
+      const { mag, bvMag } = this.#known[pairs.catalogued[i]!]!
+      return { star, mag, bvMag }
+    })
     return { wcs, matches, rmsPixels, logChance }
   }
 

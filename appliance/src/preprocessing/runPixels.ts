@@ -28,6 +28,7 @@ import { measuredExtensions } from './measuredFrame.ts'
 import { allocateLight, lightOf } from './mosaic.ts'
 import { findBlindSolvers, solveBlind } from './runBlind.ts'
 import { type Examination, type Expectation, examinedWith, examineFrame } from './task.ts'
+import { pivotBvMag } from './zeroPoint.ts'
 
 /** What the daemon asks of the pixel worker: files in, files and plain numbers out. Bytes depend on nothing but the input. */
 
@@ -130,16 +131,27 @@ async function examineBlindly(
 }
 
 function qualityCards(quality: FrameQuality): Parameters<FitsHeader['withAll']>[0] {
-  const { zeroPointMag, zeroPointScatterMag, zeroPointStars, limitingMag } = quality
+  const { zeroPointMag, zeroPointScatterMag, zeroPointErrorMag, zeroPointStars, limitingMag } = quality
+  const { colourTerm, colourTermError } = quality
   return {
     NSTARS: [quality.stars, 'stars measured'],
     FWHM: [real(quality.fwhmPixels), '[px]'],
     ELLIPTIC: [real(quality.ellipticity), '1 - b/a'],
     SKYADU: [real(quality.skyAdu), '[ADU]'],
-    ...(zeroPointMag !== undefined && { MAGZPT: [real(zeroPointMag), 'magnitude of 1 ADU in this exposure'] as const }),
+    ...(zeroPointMag !== undefined && {
+      MAGZPT: [real(zeroPointMag), '[mag] V_T (Tycho-2) of 1 ADU in this exposure'] as const,
+    }),
     ...(zeroPointScatterMag !== undefined && {
       MAGZRMS: [real(zeroPointScatterMag), '[mag] scatter of single stars'] as const,
     }),
+    ...(zeroPointErrorMag !== undefined && { MAGZPUNC: [real(zeroPointErrorMag), '[mag] error of MAGZPT'] as const }),
+    // The names of the Zwicky Transient Facility, which pipelines read.
+    ...(colourTerm !== undefined && {
+      PCOLOR: ['B - V', 'colour of CLRCOEFF'] as const,
+      CLRZERO: [real(pivotBvMag), '[mag] colour that MAGZPT holds for'] as const,
+      CLRCOEFF: [real(colourTerm), 'magnitudes per magnitude of colour'] as const,
+    }),
+    ...(colourTermError !== undefined && { CLRCOUNC: [real(colourTermError), 'error of CLRCOEFF'] as const }),
     ...(zeroPointStars !== undefined && { MAGZNUM: [zeroPointStars, 'stars of the zero point'] as const }),
     ...(limitingMag !== undefined && { MAGLIM: [real(limitingMag), 'half of injected stars are found'] as const }),
   }

@@ -3,11 +3,11 @@ import type { StarCatalogue } from '../observations/starCatalogue.ts'
 import { TriangleIndex, trianglesOf } from './asterisms.ts'
 import { verdictOf } from './chance.ts'
 import { type FieldFit, onPlane, tangentPlane } from './fieldFit.ts'
-import { measureZeroPoint, type ZeroPoint } from './photometry.ts'
 import { PointGrid } from './pointGrid.ts'
 import { refineField } from './refineField.ts'
 import { SkyPatch } from './skyPatch.ts'
 import { type Star, StarFlag } from './stars.ts'
+import { measureZeroPoint, type ZeroPoint } from './zeroPoint.ts'
 
 /**
  * Where a frame points, from its stars and a catalogue, near a hint. Triangles of the brightest stars are compared with
@@ -374,6 +374,7 @@ function solutionFrom(
     matches.map((match) => ({
       fluxAdu: stars.flux[match.star]!,
       mag: match.mag,
+      bvMag: match.bvMag,
       flags: stars.flags[match.star]!,
     })),
   )
