@@ -20,7 +20,7 @@ export const commands = {
   solve: 'find where on the sky a FITS image points',
   photometry: 'draw the light curve of a star from a series of frames, with its transit',
   reference: 'list the references of the fields, or fetch one from an archive',
-  ingest: 'take FITS files of an archive as frames',
+  ingest: 'take FITS files, here or in an archive, as frames',
   pack: 'pack the images of FITS files without loss, as fpack does',
   unpack: 'unpack tile-compressed FITS files',
   night: 'play a whole simulated night on a virtual clock',

@@ -131,6 +131,12 @@ export const UploadQuery = Type.Object({
   /** Of the file, for people. */
   name: Type.String({ minLength: 1, maxLength: 255, pattern: '^[^/\\\\\\x00-\\x1f]+$' }),
   source: Type.Union([Type.Literal('upload'), Type.Literal('archive')], { default: 'upload' }),
+  /** Where it was fetched before it was brought here. */
+  url: Type.Optional(Type.String({ maxLength: 2048, pattern: '^https?://[^\\s]+$' })),
+  /** What it shows, for a file whose header does not say. */
+  type: Type.Optional(FrameType),
+  /** The field that it shows, for a light frame whose header names no place. */
+  field: Type.Optional(Type.String({ maxLength: 32 })),
 })
 export type UploadQuery = Static<typeof UploadQuery>
 /** `known`: the same file was brought before, and this is its frame. */

@@ -65,6 +65,8 @@ export const FrameProvenance = Type.Object({
   source: Type.Union([Type.Literal('folder'), Type.Literal('upload'), Type.Literal('archive')]),
   /** The file's name there. */
   name: Type.String({ minLength: 1, maxLength: 255 }),
+  /** Where it was fetched. */
+  url: Type.Optional(Type.String({ maxLength: 2048 })),
   /** Of the file as it came; the stored one has more in its header. */
   sha256: Sha256,
   bytes: Type.Integer(),

@@ -30,12 +30,17 @@ const filterLimit = 16
 /** A zone is outside the standard; MicroObservatory writes one, and its MJD-OBS has only three decimals. */
 const moment = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d*)?)?))?(?:Z|([+-]\d{2}):?(\d{2}))?$/
 
-/** Reads type, start, length and filter of an exposure; the reason names the keyword to set. */
-export function foreignFacts(header: FitsHeader): ForeignAnswer {
+/**
+ * Reads type, start, length and filter of an exposure; the reason names the keyword to set. `given` is the type for a header
+ * that says none.
+ */
+export function foreignFacts(header: FitsHeader, given?: FrameType): ForeignAnswer {
   const stacked = stackOf(header)
   if (stacked !== undefined) return refused(stacked)
   const said = header.text('IMAGETYP') ?? header.text('OBSTYPE') ?? header.text('FRAME')
-  const type = spellings.find(([spelling]) => said !== undefined && spelling.test(said))?.[1]
+  const stated = spellings.find(([spelling]) => said !== undefined && spelling.test(said))?.[1]
+  if (stated && given && stated !== given) return refused(`its header says that it is a ${stated}, not a ${given}`)
+  const type = stated ?? given
   if (!type) return refused(`its header does not say what it shows (${said ?? 'no IMAGETYP'}): ${typeFix}`)
   const exposureSeconds = exposureOf(header) ?? (type === 'bias' ? 0 : undefined)
   if (exposureSeconds === undefined || exposureSeconds < 0)
@@ -46,7 +51,7 @@ export function foreignFacts(header: FitsHeader): ForeignAnswer {
   return { ok: true, facts }
 }
 
-const typeFix = 'set IMAGETYP to Light Frame, Dark Frame, Bias Frame or Flat Frame'
+const typeFix = 'set IMAGETYP to Light Frame, Dark Frame, Bias Frame or Flat Frame, or give its type with it'
 const refused = (reason: string): ForeignAnswer => ({ ok: false, reason })
 
 /** A frame is one exposure: what was made of several has other noise. */

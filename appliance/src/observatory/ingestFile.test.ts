@@ -93,6 +93,45 @@ describe('a file of another program', () => {
     expect(await ingestFile({ ...deps, store: second }, foreignFile(), upload)).toMatchObject({ known: true })
   })
 
+  it('whose header does not say what it is, or where it points, may be brought with that', async () => {
+    const silent = { IMAGETYP: undefined, OBJCTRA: undefined, OBJCTDEC: undefined, OBJECT: undefined }
+    expect(await ingestFile(deps, foreignFile(silent), { ...upload, type: 'light' })).toMatchObject({ ok: false })
+    const given = await taken(foreignFile(silent), { ...upload, type: 'light', field: 'm-31' })
+    expect(given.frame).toMatchObject({ type: 'light', fieldId: 'M31' })
+    expect(openFits(join(store.folder, given.frame.path)).hdus[0]?.header.text('IMAGETYP')).toBe('Light Frame')
+    const dark = await taken(foreignFile({ ...silent, EXPTIME: 7 }), { ...upload, type: 'dark' })
+    expect(dark.frame).toMatchObject({ type: 'dark', fieldId: 'calibration' })
+    const against = await ingestFile(deps, foreignFile(), { ...upload, type: 'flat' })
+    expect(against).toEqual({ ok: false, reason: 'its header says that it is a light, not a flat' })
+    expect(bodies('frame.refused').at(-1)).toEqual({
+      ...upload,
+      reason: 'its header says that it is a light, not a flat',
+    })
+  })
+
+  it('is of the field that its OBJECT names, however that is spelt', async () => {
+    const nowhere = { OBJCTRA: undefined, OBJCTDEC: undefined }
+    for (const [index, OBJECT] of ['M31', 'm 31', 'M_31'].entries())
+      expect((await taken(foreignFile({ ...nowhere, OBJECT, EXPTIME: 10 + index }))).frame.fieldId).toBe('M31')
+    const other = await ingestFile(deps, foreignFile({ ...nowhere, OBJECT: 'M 33' }), upload)
+    expect(other).toMatchObject({
+      ok: false,
+      reason: expect.stringMatching(/M 33 is none of the fields: set RA and DEC/),
+    })
+  })
+
+  it('keeps the address that it was fetched from, also when it is adopted', async () => {
+    const url = `https://archive.example/get?uri=${'a/'.repeat(90)}m31.fits`
+    const { frame } = await taken(foreignFile(), { source: 'archive', name: 'm31.fits', url })
+    expect(frame.provenance).toMatchObject({ source: 'archive', name: 'm31.fits', url })
+    using after = temporaryFolder()
+    using second = openStore(after.path)
+    mkdirSync(join(after.path, 'frames', frame.nightId), { recursive: true })
+    writeFileSync(join(after.path, frame.path), readFileSync(join(store.folder, frame.path)))
+    expect(await adoptFrames(second, nowMs)).toEqual({ adopted: 1, refused: [] })
+    expect(second.frame(frame.frameId)).toEqual(frame)
+  })
+
   it('of MicroObservatory was taken when its DATE-OBS says, with its zone', async () => {
     // HATP-32171220020312.fits: the name is the moment in UTC, 2017-12-20 02:03:12.
     const cards = { 'DATE-OBS': '2017-12-19T19:03:12.855-0700', 'MJD-OBS': 58107.086 }

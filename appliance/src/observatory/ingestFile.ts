@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import type { FieldSettings, Settings } from '../contract/config.ts'
-import type { FrameProvenance, FrameRecord } from '../contract/records.ts'
+import type { FrameProvenance, FrameRecord, FrameType } from '../contract/records.ts'
 import { fitsDate, imageTypes } from '../frames/fits/facts.ts'
 import { glance } from '../frames/fits/glance.ts'
 import { type FitsHeader, type HeaderEntries, real } from '../frames/fits/header.ts'
@@ -22,8 +22,12 @@ export interface IngestDeps {
   readonly settings: () => Pick<Settings, 'site' | 'fields' | 'camera'>
 }
 
-/** How a file came here, and what it was called there. */
-export type Origin = Pick<FrameProvenance, 'source' | 'name'>
+/** How a file came here, what it was called there, and what is known of it that its header may not say. */
+export interface Origin extends Pick<FrameProvenance, 'source' | 'name' | 'url'> {
+  readonly type?: FrameType
+  /** The field of a light frame whose header names no place. */
+  readonly field?: string
+}
 
 export type IngestOutcome =
   | {
@@ -61,9 +65,13 @@ export async function ingestFile(
 ): Promise<IngestOutcome> {
   const bytes = await bytesOf(from, limitBytes)
   const outcome = bytes instanceof Uint8Array ? await ingestBytes(deps, bytes, origin) : bytes
-  if (!outcome.ok && !outcome.later)
-    deps.store.commit(deps.clock.now(), (tx) => tx.event('frame.refused', { ...origin, reason: outcome.reason }))
+  if (!outcome.ok && !outcome.later) refuse(deps, origin, outcome.reason)
   return outcome
+}
+
+/** The journal says what was not taken and why. */
+function refuse({ store, clock }: IngestDeps, { source, name }: Origin, reason: string): void {
+  store.commit(clock.now(), (tx) => tx.event('frame.refused', { source, name, reason }))
 }
 
 /** One file after the other: two that are the same cannot pass each other. */
@@ -98,8 +106,10 @@ function tooLarge(bytes: number, limitBytes: number): IngestOutcome {
 }
 
 async function ingestBytes(deps: IngestDeps, bytes: Uint8Array, origin: Origin): Promise<IngestOutcome> {
-  const provenance: FrameProvenance = { ...origin, sha256: hashBytes(bytes), bytes: bytes.length }
-  const seen = look(deps, bytes, origin.name)
+  const { source, name, url } = origin
+  const place = url === undefined ? {} : { url }
+  const provenance: FrameProvenance = { source, name, ...place, sha256: hashBytes(bytes), bytes: bytes.length }
+  const seen = look(deps, bytes, origin)
   if (!seen.ok) return seen
   const frame = frameOf(deps, seen, provenance)
   const known = deps.store.frame(frame.frameId) ?? ownFrame(deps.store, seen.header, provenance.sha256)
@@ -124,21 +134,21 @@ interface Seen {
 type Looked = Seen | { readonly ok: false; readonly reason: string }
 
 /** Everything that can be wrong with a file, before anything is written. */
-function look(deps: IngestDeps, bytes: Uint8Array, name: string): Looked {
+function look(deps: IngestDeps, bytes: Uint8Array, origin: Origin): Looked {
   try {
-    return lookInside(deps, bytes, name)
+    return lookInside(deps, bytes, origin)
   } catch (error) {
     if (error instanceof NightjarError && error.code.startsWith('fits/')) return { ok: false, reason: error.message }
     throw error
   }
 }
 
-function lookInside({ clock, settings }: IngestDeps, bytes: Uint8Array, name: string): Looked {
-  const file = openFits(bytes, { name })
+function lookInside({ clock, settings }: IngestDeps, bytes: Uint8Array, origin: Origin): Looked {
+  const file = openFits(bytes, { name: origin.name })
   const image = firstImage(file)
   const size = imageSize(file, image)
   const header = imageHeader(image)
-  const read = foreignFacts(header)
+  const read = foreignFacts(header, origin.type)
   if (!read.ok) return read
   if (read.facts.capturedAtMs > clock.now() + futureLimitMs)
     return { ok: false, reason: `its DATE-OBS, ${fitsDate(read.facts.capturedAtMs)}, is still to come: correct it` }
@@ -148,7 +158,7 @@ function lookInside({ clock, settings }: IngestDeps, bytes: Uint8Array, name: st
   if (pixels.min === pixels.max) return { ok: false, reason: `every pixel is ${pixels.min}: there is no picture in it` }
   const seen = { ok: true, header, facts: read.facts, ...size } as const
   if (read.facts.type !== 'light') return { ...seen, field: undefined }
-  const found = fieldOf(settings(), header, read.facts, size)
+  const found = fieldOf(settings(), header, read.facts, size, origin.field)
   return typeof found === 'string' ? { ok: false, reason: found } : { ...seen, field: found }
 }
 
@@ -158,11 +168,15 @@ function fieldOf(
   header: FitsHeader,
   { object }: ForeignFacts,
   { width, height }: { readonly width: number; readonly height: number },
+  given: string | undefined,
 ): FieldSettings | string {
   const { place, scaleArcsecPerPixel } = headerHint(header, width, height)
   if (!place) {
-    const named = fields.find(({ fieldId }) => fieldId.toLowerCase() === object?.toLowerCase())
-    return named ?? 'its header does not say where it points: set RA and DEC, or OBJECT to the name of a field'
+    const named = fields.find(({ fieldId }) => plainName(fieldId) === plainName(given ?? object ?? ''))
+    if (named) return named
+    const called = given ?? object
+    const who = called === undefined ? '' : ` and ${called} is none of the fields`
+    return `its header does not say where it points${who}: set RA and DEC, or OBJECT to the name of a field`
   }
   const scale =
     scaleArcsecPerPixel ?? (arcsecPerRadian * camera.pixelMicrometres) / camera.focalLengthMillimetres / 1000
@@ -173,6 +187,9 @@ function fieldOf(
   const where = `RA ${place.raDeg.toFixed(4)}°, Dec ${place.decDeg.toFixed(4)}°`
   return `it shows none of the fields (${where}, none within ${radiusDeg.toFixed(2)}°): add a field there in Settings`
 }
+
+/** M 31, m31 and M-31 are one name. */
+const plainName = (name: string): string => name.toLowerCase().replaceAll(/[\s._-]+/g, '')
 
 function frameOf({ settings }: IngestDeps, seen: Seen, provenance: FrameProvenance): FrameRecord {
   const { type, capturedAtMs, exposureSeconds } = seen.facts
