@@ -12,7 +12,8 @@ import { type Prepared, prepare } from '../differencing/prepare.ts'
 import { type Compute, createCompute } from '../frames/compute.ts'
 import { readMeasured } from '../preprocessing/measuredFrame.ts'
 import { examineRaw } from '../preprocessing/runPixels.ts'
-import { chainCamera, chainField, makeChainScene } from './chainScene.ts'
+import { benchChainGrowth } from './chainGrowth.ts'
+import { type ChainSize, chainCamera, chainField, makeChainScene } from './chainScene.ts'
 
 /**
  * The whole way from a raw file to candidates - calibration, cosmic rays, sky, stars, place, registration, PSFs, ZOGY,
@@ -32,29 +33,46 @@ const peerInstall = 'apt-get install python3-astropy python3-sep python3-astrosc
 /** astroscrappy's own default, which finds the tracks that ours finds; one pass is its fastest. */
 const peerIterations = [4, 1] as const
 
-interface ChainCost {
+export interface ChainCost {
   readonly ms: number
+  /** Of all threads. */
+  readonly cpuMs: number
   readonly rssMiB: number
   readonly steps: Readonly<Record<string, number>>
 }
 
 export async function benchChain(): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
+  const costs: { pixels: number; cost: ChainCost }[] = []
   for (const size of frames) {
-    const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-chain-'))
-    try {
-      makeChainScene(folder, size)
-      rows.push(...(await chainRows(folder, `${size.width}x${size.height}`)))
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
+    await withScene(size, async (folder) => {
+      const cost = await chainCost(folder, availableParallelism(), runs)
+      rows.push(...(await chainRows(folder, `${size.width}x${size.height}`, cost)))
+      costs.push({ pixels: size.width * size.height, cost })
+    })
   }
-  return rows
+  return [...rows, ...(await benchChainGrowth(costs, { withScene, chainCost, runs }))]
 }
 
-async function chainRows(folder: string, frame: string): Promise<BenchRow[]> {
+/** Makes a scene in a folder of its own, which is removed. */
+async function withScene<T>(size: ChainSize, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-chain-'))
+  try {
+    makeChainScene(folder, size)
+    return await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Median of `count` runs in a process of their own. */
+function chainCost(folder: string, threads: number, count: number): Promise<ChainCost> {
+  const args = [fileURLToPath(import.meta.url), folder, String(threads), String(count)]
+  return inChild(process.execPath, args)
+}
+
+async function chainRows(folder: string, frame: string, ours: ChainCost): Promise<BenchRow[]> {
   const threads = availableParallelism()
-  const ours = await inChild(process.execPath, [fileURLToPath(import.meta.url), folder, String(threads)])
   const shared = { room: 'chain', threads, frame, n: runs }
   const alone = { ...shared, peer: null, peerValue: null, ratio: null }
   const rows: BenchRow[] = []
@@ -71,10 +89,22 @@ async function chainRows(folder: string, frame: string): Promise<BenchRow[]> {
       ratio: peer ? ours.ms / peer.ms : null,
     })
   }
+  rows.push({ ...alone, figure: 'raw to candidates', value: ours.cpuMs, unit: 'CPU ms' })
+  rows.push(...speedUps(await chainCost(folder, 1, runs), ours).map((row) => ({ ...alone, ...row })))
   rows.push({ ...alone, figure: 'raw to candidates, peak RSS', value: ours.rssMiB, unit: 'MiB' })
   for (const [step, value] of Object.entries(ours.steps))
     rows.push({ ...alone, figure: `step ${step}`, value, unit: 'ms' })
   return rows
+}
+
+/** How much sooner all threads are done than one, for the steps that cost most. */
+function speedUps(one: ChainCost, all: ChainCost): Pick<BenchRow, 'figure' | 'value' | 'unit'>[] {
+  const steps = ['calibrate to solution', 'warp', 'psf', 'zogy'].map((step) => ({
+    figure: `speed-up by threads, step ${step}`,
+    value: one.steps[step]! / all.steps[step]!,
+    unit: '×',
+  }))
+  return [{ figure: 'speed-up by threads, raw to candidates', value: one.ms / all.ms, unit: '×' }, ...steps]
 }
 
 async function inChild(program: string, args: readonly string[]): Promise<ChainCost> {
@@ -125,19 +155,23 @@ export async function runChain(compute: Compute, folder: string, reference: Prep
   }
 }
 
-async function measure(folder: string, threads: number): Promise<ChainCost> {
+async function measure(folder: string, threads: number, count: number): Promise<ChainCost> {
   using compute = createCompute({ threads })
   const { frame, ...measured } = readMeasured(compute, join(folder, 'reference.fits'))
   const reference = prepare(compute, frame, { measured, inPlace: true })
   await runChain(compute, folder, reference)
-  const all: Record<string, number>[] = []
-  for (let run = 0; run < runs; run++) all.push(await runChain(compute, folder, reference))
-  const middle = all.toSorted((a, b) => a['total']! - b['total']!)[all.length >> 1]!
-  const { total = Number.NaN, ...steps } = middle
-  return { ms: total, rssMiB: process.resourceUsage().maxRSS / 1024, steps }
+  const all: ChainCost[] = []
+  for (let run = 0; run < count; run++) {
+    const cpu = process.cpuUsage()
+    const { total = Number.NaN, ...steps } = await runChain(compute, folder, reference)
+    const used = process.cpuUsage(cpu)
+    all.push({ ms: total, cpuMs: (used.user + used.system) / 1000, steps, rssMiB: 0 })
+  }
+  const middle = all.toSorted((a, b) => a.ms - b.ms)[all.length >> 1]!
+  return { ...middle, rssMiB: process.resourceUsage().maxRSS / 1024 }
 }
 
 if (import.meta.main) {
-  const [folder = '', threads] = process.argv.slice(2)
-  process.stdout.write(JSON.stringify(await measure(folder, Number(threads))))
+  const [folder = '', threads, count = String(runs)] = process.argv.slice(2)
+  process.stdout.write(JSON.stringify(await measure(folder, Number(threads), Number(count))))
 }

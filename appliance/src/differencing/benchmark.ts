@@ -13,6 +13,7 @@ import { readFrame } from '../frames/fits/read.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { createMesh } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
+import { benchPsf } from './benchPsf.ts'
 import { benchDifferencingQuality } from './benchQuality.ts'
 import { benchWarp } from './benchWarp.ts'
 import { differenceFrames } from './difference.ts'
@@ -200,12 +201,13 @@ export async function benchDifferencing(options: { readonly quality: boolean }):
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-differencing-'))
   try {
     const peers = await peerTimes()
-    const out: BenchRow[] = await benchWarp(systemClock)
+    const out: BenchRow[] = [...(await benchWarp(systemClock)), ...benchPsf(systemClock)]
     for (const side of sides) {
       const { science, reference } = writeScene(folder, side)
       for (const threads of new Set([1, availableParallelism()])) {
         using compute = createCompute({ threads })
-        const peer = (figure: string) => (threads === 1 ? peers[figure]?.[side] : undefined)
+        const suffix = threads === 1 ? '' : `, ${threads} threads`
+        const peer = (figure: string) => peers[`${figure}${suffix}`]?.[side]
         out.push(...rows('warp, quintic spline', side, threads, warpTimes(compute, side), peer('warp order 5')))
         out.push(...rows('zogy core', side, threads, zogyTimes(compute, side), peer('zogy')))
         const run = await whole(science, reference, threads)
