@@ -112,6 +112,7 @@ step() {
 }
 
 install_npm_packages() {
+  [ ! -L node_modules ] || die "$root/node_modules is a link, and npm empties the folder that it points to: remove the link"
   command -v npm >/dev/null 2>&1 || die 'npm is missing; to install: sudo apt-get install -y nodejs npm'
   npm_version=$(npm --version 2>/dev/null) || die 'npm does not run: reinstall nodejs and npm'
   [ "${npm_version%%.*}" -ge 7 ] || die "npm $npm_version is too old to read the lock file: npm 7 or later (Node 16) is needed"
