@@ -31,6 +31,8 @@ async function nightjar(...argv: string[]): Promise<{ status: number; out: strin
 
 interface Answer {
   readonly scatterRatio: number
+  readonly scatterMag: number
+  readonly expectedMag: number
   readonly comparisons: number
   readonly points: readonly unknown[]
   readonly transit: Readonly<Record<'midTime' | 'depth' | 'durationDays', { value: number; error: number }>>
@@ -55,6 +57,8 @@ describe('the photometry command', () => {
     expect(answer.points.length).toBeGreaterThan(65)
     expect(answer.comparisons).toBeGreaterThan(50)
     expect(answer.scatterRatio).toBeLessThan(1.2)
+    // The stars most like the target in brightness too.
+    expect(answer.scatterMag / answer.expectedMag).toBeLessThan(1.2)
     const predicted = 2455867.402743 + 1042 * 2.1500082
     expect(Math.abs(midTime.value - predicted)).toBeLessThan(Math.min(3 * midTime.error, 0.004))
     expect(Math.abs(depth.value - 0.1508 ** 2)).toBeLessThan(Math.min(3 * depth.error, 0.004))

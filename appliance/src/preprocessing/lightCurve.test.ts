@@ -56,6 +56,34 @@ describe('the ensemble', () => {
     expect(solved.illumination[0]).toBeCloseTo(0.04, 1)
   })
 
+  test('takes off what air takes more from blue stars than from red ones, and leaves the target its own', () => {
+    const random = createRandom('colours')
+    const { series, truth } = draw()
+    const airmass = Array.from({ length: frames }, (_, n) => 1 + 0.9 * (n / frames) ** 2)
+    // A term of 0.04 for each magnitude of B - V and colours that spread by 0.75.
+    const own = Array.from({ length: stars }, () => 0.04 * 0.75 * random.normal())
+    const mag = series.mag.map((value, at) => value + own[at % stars]! * airmass[Math.floor(at / stars)]!)
+    const plain = solveEnsemble({ ...series, mag })!
+    const solved = solveEnsemble({ ...series, mag, airmass })!
+    const noise = (star: number): number => 0.003 + 0.0004 * star
+    const ratios = ({ scatterMag }: typeof solved): number[] =>
+      [1, 2, 3, 4, 5, 6, 8, 9, 10]
+        .filter((star) => Number.isFinite(scatterMag[star]))
+        .map((star) => scatterMag[star]! / noise(star))
+    const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+    expect(mean(ratios(solved))).toBeLessThan(1.15)
+    expect(mean(ratios(plain))).toBeGreaterThan(1.15 * mean(ratios(solved)))
+    expect(solved.extinctionMag[0]).toBe(0)
+    // Differences of the target's extinction to the mean star's and its dip are what is left of it.
+    const average = mean(own.filter((_, star) => solved.used[star]))
+    const rest = truth.map((dip, n) => solved.residualMag[n * stars]! - dip - (own[0]! - average) * airmass[n]!)
+    const level = mean(rest)
+    expect(Math.sqrt(mean(rest.map((value) => (value - level) ** 2)))).toBeLessThan(1.4 * 0.003)
+    // Too short a range of airmass tells nothing.
+    const short = solveEnsemble({ ...series, mag, airmass: airmass.map((value) => 1 + 0.1 * (value - 1)) })!
+    expect(short.extinctionMag.every((value) => value === 0)).toBe(true)
+  })
+
   test('has no answer without comparison stars', () => {
     const { series } = draw()
     expect(solveEnsemble({ ...series, targets: new Set(Array.from({ length: stars }, (_, s) => s)) })).toBeUndefined()

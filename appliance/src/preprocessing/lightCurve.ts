@@ -1,10 +1,12 @@
 import { backSolve, cholesky } from './fieldFit.ts'
 
 /**
- * Light curves of all stars of a series beside each other: m(star, frame) = M(star) + Z(frame) + P(x, y), least squares
- * over all pairs that were measured (Honeycutt 1992, PASP 104, 435), so stars may enter and leave the frame. P is a
- * polynomial of the place on the detector, order 2 to 4: what a missing or imperfect flat leaves is found from the drift
- * itself. Stars that vary, and the target, do not count.
+ * Light curves of all stars of a series beside each other: m(star, frame) = M(star) + E(star) X(frame) + Z(frame) + P(x, y),
+ * least squares over all pairs that were measured (Honeycutt 1992, PASP 104, 435), so stars may enter and leave the frame. P
+ * is a polynomial of the place on the detector, order 2 to 4: what a missing or imperfect flat leaves is found from the
+ * drift itself. E is the extinction of second order: air takes more from blue stars than from red ones, in proportion to
+ * the airmass X (Henden & Kaitchuck 1982, Astronomical Photometry, section 4.4). Stars that vary, and the target, do not
+ * count; the target's own E is left in its light curve, for the fit that has a baseline in airmass.
  */
 export interface Series {
   readonly frames: number
@@ -16,6 +18,8 @@ export interface Series {
   /** Where the star lay, scaled to −1 … 1. */
   readonly u: Float64Array
   readonly v: Float64Array
+  /** Of each frame; without it colours' extinction is not fitted. */
+  readonly airmass?: readonly number[] | undefined
   /** Stars whose light is to be found, not assumed. */
   readonly targets: ReadonlySet<number>
 }
@@ -33,6 +37,8 @@ export interface Ensemble {
   readonly used: readonly boolean[]
   /** Coefficients of P in `illuminationTerms`; empty when it was not fitted. */
   readonly illumination: readonly number[]
+  /** E of each star, magnitudes per airmass about the mean star's; 0 for targets and where it was not fitted. */
+  readonly extinctionMag: Float64Array
 }
 
 const rounds = 8
@@ -44,6 +50,13 @@ const mostExcess = 2.5
 const leastForIllumination = 12
 /** Prior on each coefficient: keeps what the drift does not determine at zero. */
 const coefficientMag = 0.1
+/**
+ * Prior on each star's extinction of second order, magnitudes per airmass: 0.04 for each magnitude of B − V (the blue end of
+ * what is usual) times 0.75, the spread of field stars' colours.
+ */
+const extinctionPriorMag = 0.03
+/** Over a shorter range of airmass nothing can be told of it. */
+const leastAirmassRange = 0.2
 /** Detectors and air leave this much even of the brightest star. */
 const floorMag = 0.002
 
@@ -66,15 +79,63 @@ export function solveEnsemble(series: Series): Ensemble | undefined {
   let used = Array.from({ length: stars }, (_, star) => !targets.has(star) && count(star) >= leastShare * frames)
   const variance = series.noiseMag.map((noise) => noise * noise + floorMag * floorMag)
   const clipped = new Uint8Array(frames * stars)
+  const air = airOf(series)
+  let extinction = new Float64Array(stars)
   let solved: Ensemble | undefined
   for (let round = 0; round < rounds; round++) {
     if (used.filter(Boolean).length < 2) return undefined
-    solved = solveOnce(series, used, variance, clipped)
+    const rest = air ? { ...series, mag: series.mag.map((mag, at) => mag - extinctionAt(air, extinction, at)) } : series
+    solved = solveOnce(rest, used, variance, clipped)
     if (!solved) return undefined
+    solved = { ...solved, extinctionMag: extinction }
+    if (air && round < rounds - 1) extinction = extinctionOf(series, solved, air, variance, clipped)
     used = judge(series, solved, used, variance)
     clip(series, solved, clipped)
   }
   return solved
+}
+
+/** Airmass about its mean; undefined where it is not known or hardly changes. */
+function airOf({ airmass, frames }: Series): Float64Array | undefined {
+  if (airmass?.length !== frames || !airmass.every(Number.isFinite)) return undefined
+  if (Math.max(...airmass) - Math.min(...airmass) < leastAirmassRange) return undefined
+  const mean = airmass.reduce((sum, value) => sum + value, 0) / frames
+  return Float64Array.from(airmass, (value) => value - mean)
+}
+
+function extinctionAt(air: Float64Array, extinction: Float64Array, at: number): number {
+  const stars = extinction.length
+  return extinction[at % stars]! * air[Math.floor(at / stars)]!
+}
+
+/** What each star's residuals still have of the airmass added to its extinction; the mean star's is in the zero points. */
+function extinctionOf(
+  { frames, stars, targets }: Series,
+  { residualMag, used, extinctionMag }: Ensemble,
+  air: Float64Array,
+  variance: Float64Array,
+  clipped: Uint8Array,
+): Float64Array<ArrayBuffer> {
+  const found = new Float64Array(stars)
+  for (let star = 0; star < stars; star++) {
+    if (targets.has(star)) continue
+    let [s, sx, sy, sxx, sxy] = [0, 0, 0, 0, 0]
+    for (let frame = 0; frame < frames; frame++) {
+      const at = frame * stars + star
+      if (clipped[at] || !Number.isFinite(residualMag[at]!)) continue
+      const weight = 1 / variance[at]!
+      const [x, y] = [air[frame]!, residualMag[at]! + extinctionMag[star]! * air[frame]!]
+      s += weight
+      sx += weight * x
+      sy += weight * y
+      sxx += weight * x * x
+      sxy += weight * x * y
+    }
+    if (s > 0) found[star] = (sxy - (sx * sy) / s) / (sxx - (sx * sx) / s + 1 / extinctionPriorMag ** 2)
+  }
+  const counted = Array.from(found).filter((_, star) => used[star])
+  const mean = counted.reduce((sum, value) => sum + value, 0) / counted.length
+  return found.map((value, star) => (targets.has(star) ? 0 : value - mean))
 }
 
 function solveOnce(
@@ -173,7 +234,8 @@ function describe(
       errorMag[at] = Math.sqrt(noiseMag[at]! ** 2 + (weights > 0 ? 1 / weights : 0))
     }
   }
-  return { residualMag, errorMag, zeroMag, meanMag, scatterMag, used: [...used], illumination }
+  const extinctionMag = new Float64Array(stars)
+  return { residualMag, errorMag, zeroMag, meanMag, scatterMag, used: [...used], illumination, extinctionMag }
 }
 
 /** Drops stars that vary and gives each the noise that it shows, where that is more than expected. */

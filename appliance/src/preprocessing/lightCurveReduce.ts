@@ -99,7 +99,8 @@ function seriesAt(input: ReduceInput, radius: number): Series {
       series.v[at] = (star.y - height / 2) / unit
     })
   })
-  return { frames, stars, ...series, targets: new Set([0]) }
+  const airmass = input.frames.flatMap((frame) => frame.airmass ?? [])
+  return { frames, stars, ...series, airmass: airmass.length === frames ? airmass : undefined, targets: new Set([0]) }
 }
 
 function pointsOf(input: ReduceInput, radius: number, { frames, stars }: Series, ensemble: Ensemble): CurvePoint[] {
