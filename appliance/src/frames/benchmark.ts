@@ -29,6 +29,7 @@ const packages: Readonly<Record<string, string>> = {
   median: 'python3-numpy',
   rfft2: 'python3-scipy',
   irfft2: 'python3-scipy',
+  'irfft2, spectrum kept': 'python3-scipy',
   'convolution 9x9, separable': 'python3-scipy',
 }
 
@@ -97,6 +98,7 @@ function figures(compute: Compute, path: string, side: number): Readonly<Record<
     'encode f32 with checksums': () => void encodeFits([{ data: plane }]),
     rfft2: () => plan.forward(plane, spectrum),
     irfft2: () => plan.inverse(spectrum, out),
+    'irfft2, spectrum kept': () => plan.inverse(spectrum, out, { keep: true }),
     'convolution 9x9, separable': () => void convolveSeparable(compute, plane, taps, taps, out),
     median: () => void median(compute, plane),
   }

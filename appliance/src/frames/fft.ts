@@ -32,8 +32,11 @@ export interface FftPlan {
   spectrum(): Spectrum
   /** plane → spectrum. The plane may be smaller than the plan: zeros are added at its right and bottom. */
   forward(plane: Plane, spectrum: Spectrum): void
-  /** spectrum → plane; the spectrum is kept. A plane smaller than the plan receives the top left part. */
-  inverse(spectrum: Spectrum, plane: Plane): void
+  /**
+   * spectrum → plane. The spectrum's memory is worked in and its contents are lost, but with `keep`. A plane smaller than the
+   * plan receives the top left part.
+   */
+  inverse(spectrum: Spectrum, plane: Plane, options?: { readonly keep?: boolean }): void
 }
 
 /** The smallest usable length that is at least `n`: a multiple of 8 with no prime factor above 7. */
@@ -50,7 +53,9 @@ function factorsOf(n: number): number[] | undefined {
   }
   const twos = Math.log2(rest)
   if (!Number.isInteger(twos)) return undefined
-  // Radix 4 comes last: the last stage needs no twiddles. Radix 8 is no faster, for want of registers.
+  // The last stage needs no twiddles: there radix 8 is faster than 2 and 4, elsewhere it wants too many registers. A single
+  // stage could not work in place.
+  if (twos % 2 === 1 && twos > 1 && n > 8) return [...factors, ...Array<number>((twos - 3) / 2).fill(4), 8]
   return [...factors, ...(twos % 2 === 1 ? [2] : []), ...Array<number>(Math.floor(twos / 2)).fill(4)]
 }
 
@@ -131,11 +136,11 @@ class Plan implements FftPlan {
     this.#compute.rows('fftColumns', this.#blocks, columns)
   }
 
-  inverse(spectrum: Spectrum, plane: Plane): void {
+  inverse(spectrum: Spectrum, plane: Plane, { keep = false }: { readonly keep?: boolean } = {}): void {
     this.#check(plane, spectrum)
     using _scratch = this.#compute.scope()
     const { width, height } = this
-    const work = this.spectrum()
+    const work = keep ? this.spectrum() : spectrum
     const columns = [spectrum.pointer, work.pointer, height, this.#columnPlan, this.#scratch]
     this.#compute.rows('fftColumns', this.#blocks, columns)
     const whole = plane.width === width && plane.height === height

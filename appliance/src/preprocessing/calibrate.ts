@@ -70,7 +70,7 @@ export function calibrate(
   const source = sourceBlock(compute, raw.pixels, geometry.trim.y0, { geometry, levels, bias, nonLinearity })
   const step = raw.header.has('BAYERPAT') ? 2 : 1
   const rowBytes = Math.ceil(((width + 16) * 4) / 128) * 128
-  const scratch = compute.allocate((4 * step + 3) * rowBytes * compute.threads)
+  const scratch = compute.allocate((4 * step + 2) * rowBytes * compute.threads)
   const fullRows = compute.view(Int32Array, compute.allocate(height * 4), height, 1)
   compute.rows('calibrateRows', height, [
     source,

@@ -264,7 +264,7 @@ function spectra(compute: Compute): unknown {
     const power = plan.spectrum()
     powerSpectrum(compute, spectrum, power)
     const back = compute.float32(columns!, rows!)
-    plan.inverse(spectrum, back)
+    plan.inverse(spectrum, back, { keep: true })
     return [spectrum.data.slice(), made, power.data.slice(), back.data.slice()]
   })
 }

@@ -250,7 +250,7 @@ function signalRow(source: RawSource, y: i32, width: i32, row: usize, slopes: us
   }
 }
 
-/** Mask of row `y` from raw values, the raw frame's own mask and the defects. Returns whether a pixel is saturated. */
+/** Mask of row `y` from raw values, the raw frame's own mask and the defects. Returns all bits that are in it. */
 function maskRow(source: RawSource, y: i32, width: i32, given: usize, defects: usize, mask: usize, saturation: f32): i32 {
   const first = <usize>(y + source.y0) * source.stride + source.x0
   const row = ((<usize>y) * width) << 1
@@ -273,7 +273,7 @@ function maskRow(source: RawSource, y: i32, width: i32, given: usize, defects: u
       let bits = v128.or(fulls, blanks)
       if (given) bits = v128.or(bits, v128.load(from + offset))
       if (defects) bits = v128.or(bits, v128.load(defects + row + offset))
-      any = v128.or(any, v128.and(bits, i16x8.splat(<i16>saturated)))
+      any = v128.or(any, bits)
       v128.store(mask + row + offset, bits)
     }
   } else {
@@ -290,11 +290,13 @@ function maskRow(source: RawSource, y: i32, width: i32, given: usize, defects: u
       let bits = v128.or(fulls, v128.andnot(i16x8.splat(<i16>noData), finite))
       if (given) bits = v128.or(bits, v128.load(from + offset))
       if (defects) bits = v128.or(bits, v128.load(defects + row + offset))
-      any = v128.or(any, v128.and(bits, i16x8.splat(<i16>saturated)))
+      any = v128.or(any, bits)
       v128.store(mask + row + offset, bits)
     }
   }
-  let found = v128.any_true(any)
+  const halves = i64x2.extract_lane(any, 0) | i64x2.extract_lane(any, 1)
+  const quarters = <i32>halves | <i32>(halves >> 32)
+  let found = <u16>(quarters | (quarters >> 16))
   for (; x < width; x++) {
     const offset = (<usize>x) << 1
     const value = rawValue(source, first + x)
@@ -302,10 +304,10 @@ function maskRow(source: RawSource, y: i32, width: i32, given: usize, defects: u
     if (value >= saturation) bits |= saturated
     if (given) bits |= load<u16>(from + offset)
     if (defects) bits |= load<u16>(defects + row + offset)
-    if (bits & saturated) found = true
+    found |= bits
     store<u16>(mask + row + offset, bits)
   }
-  return found ? 1 : 0
+  return found
 }
 
 /** The row `offset` away from `y`, mirrored at the edges; `y` itself in frames too small for that. */
@@ -331,7 +333,7 @@ let flatShot1: f32
  * Science and variance of four pixels. The signal that the shot noise is taken from is the mean of the eight neighbours
  * (of the same colour) where the pixel agrees with them, its own value where it does not.
  */
-function finish4(signal: v128, around: v128, read: v128, dark4: v128, flat4: v128, out: usize, variance: usize, perAdu: v128, fixed: v128, scale: v128, darkShot: v128, flatRead: v128, flatShot: v128, hasDark: bool, hasFlat: bool): void {
+function finish4(signal: v128, around: v128, read: v128, dark4: v128, flat4: v128, out: usize, variance: usize, perAdu: v128, fixed: v128, scale: v128, darkShot: v128, flatRead: v128, flatShot: v128, hasDark: bool, hasFlat: bool, isNoisy: bool): void {
   const zero = f32x4.splat(0)
   const quiet = f32x4.add(f32x4.mul(f32x4.pmax(zero, around), perAdu), read)
   const off = f32x4.sub(signal, around)
@@ -341,7 +343,7 @@ function finish4(signal: v128, around: v128, read: v128, dark4: v128, flat4: v12
   let lit = signal
   if (hasDark) {
     lit = f32x4.sub(signal, f32x4.mul(scale, dark4))
-    total = f32x4.add(total, f32x4.mul(darkShot, f32x4.pmax(zero, dark4)))
+    if (isNoisy) total = f32x4.add(total, f32x4.mul(darkShot, f32x4.pmax(zero, dark4)))
   }
   if (!hasFlat) {
     v128.store(out, lit)
@@ -351,15 +353,40 @@ function finish4(signal: v128, around: v128, read: v128, dark4: v128, flat4: v12
   const inverse = f32x4.div(f32x4.splat(1), flat4)
   const result = f32x4.mul(lit, inverse)
   v128.store(out, result)
-  const ofFlat = f32x4.add(flatRead, f32x4.mul(flatShot, flat4))
-  total = f32x4.add(total, f32x4.mul(f32x4.mul(result, result), ofFlat))
+  if (isNoisy) {
+    const ofFlat = f32x4.add(flatRead, f32x4.mul(flatShot, flat4))
+    total = f32x4.add(total, f32x4.mul(f32x4.mul(result, result), ofFlat))
+  }
   v128.store(variance, f32x4.mul(f32x4.mul(inverse, inverse), total))
 }
 
 // @ts-ignore: decorator
 @inline
-/** Whole vectors of one row; returns how many pixels. Flags known when compiled leave no branches in the loop. */
-function finishVectors(middle: usize, sums: usize, slopes: usize, shift: usize, dark: usize, flat: usize, mask: usize, out: usize, variance: usize, width: i32, hasDark: bool, hasFlat: bool, hasTerms: bool): i32 {
+/** Three rows of signals added. */
+function column4(above: usize, middle: usize, below: usize, at: usize): v128 {
+  return f32x4.add(f32x4.add(v128.load(above + at), v128.load(below + at)), v128.load(middle + at))
+}
+
+// @ts-ignore: decorator
+@inline
+/** Mean of the eight neighbours from the sums of columns before, at and after four pixels. */
+function around4(before: v128, own: v128, after: v128, signal: v128, isMosaic: bool): v128 {
+  const left = isMosaic
+    ? i8x16.shuffle(before, own, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+    : i8x16.shuffle(before, own, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)
+  const right = isMosaic
+    ? i8x16.shuffle(own, after, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+    : i8x16.shuffle(own, after, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)
+  return f32x4.mul(f32x4.sub(f32x4.add(f32x4.add(left, right), own), signal), f32x4.splat(0.125))
+}
+
+// @ts-ignore: decorator
+@inline
+/**
+ * Whole vectors of one row. Flags known when compiled leave no branches in the loop. Returns whether the flat says something
+ * about every pixel.
+ */
+function finishVectors(above: usize, middle: usize, below: usize, slopes: usize, dark: usize, flat: usize, out: usize, variance: usize, width: i32, isMosaic: bool, hasDark: bool, hasFlat: bool, hasTerms: bool, isNoisy: bool): bool {
   const perAdu = f32x4.splat(perAdu1)
   const read = f32x4.splat(read1)
   const fixed = f32x4.splat(fixed1)
@@ -367,45 +394,58 @@ function finishVectors(middle: usize, sums: usize, slopes: usize, shift: usize, 
   const darkShot = f32x4.splat(darkShot1)
   const flatRead = f32x4.splat(flatRead1)
   const flatShot = f32x4.splat(flatShot1)
-  const eighth = f32x4.splat(0.125)
   const least = f32x4.splat(leastFlat)
-  const unusable = i16x8.splat(<i16>(noData | bad))
   const none = f32x4.splat(0)
-  const whole = width & ~7
-  for (let x = 0; x < whole; x += 8) {
+  let fair = i32x4.splat(-1)
+  let before = column4(above, middle, below, -16)
+  let first = column4(above, middle, below, 0)
+  const end = middle + ((<usize>(width & ~7)) << 2)
+  while (middle < end) {
+    const second = column4(above, middle, below, 16)
+    const third = column4(above, middle, below, 32)
     const low = v128.load(middle)
     const high = v128.load(middle, 16)
-    const beforeLow = v128.load(sums - shift)
-    const aroundLow = f32x4.mul(f32x4.sub(f32x4.add(f32x4.add(beforeLow, v128.load(sums + shift)), v128.load(sums)), low), eighth)
-    const aroundHigh = f32x4.mul(f32x4.sub(f32x4.add(f32x4.add(v128.load(sums - shift, 16), v128.load(sums + shift, 16)), v128.load(sums, 16)), high), eighth)
     const readLow = hasTerms ? f32x4.mul(read, v128.load(slopes)) : read
     const readHigh = hasTerms ? f32x4.mul(read, v128.load(slopes, 16)) : read
     const darkLow = hasDark ? v128.load(dark) : none
     const darkHigh = hasDark ? v128.load(dark, 16) : none
     const flatLow = hasFlat ? v128.load(flat) : none
     const flatHigh = hasFlat ? v128.load(flat, 16) : none
-    finish4(low, aroundLow, readLow, darkLow, flatLow, out, variance, perAdu, fixed, scale, darkShot, flatRead, flatShot, hasDark, hasFlat)
-    finish4(high, aroundHigh, readHigh, darkHigh, flatHigh, out + 16, variance + 16, perAdu, fixed, scale, darkShot, flatRead, flatShot, hasDark, hasFlat)
-    let bits = v128.load(mask)
-    if (hasFlat) {
-      const lit = v128.and(f32x4.ge(flatLow, least), f32x4.ge(flatHigh, least))
-      if (!i32x4.all_true(lit)) {
-        const fair = i16x8.narrow_i32x4_s(f32x4.ge(flatLow, least), f32x4.ge(flatHigh, least))
-        bits = v128.or(bits, v128.andnot(i16x8.splat(<i16>bad), fair))
-        v128.store(mask, bits)
-      }
-    }
-    if (v128.any_true(v128.and(bits, unusable))) clear8(i16x8.ne(v128.and(bits, unusable), none), out, variance)
+    finish4(low, around4(before, first, second, low, isMosaic), readLow, darkLow, flatLow, out, variance, perAdu, fixed, scale, darkShot, flatRead, flatShot, hasDark, hasFlat, isNoisy)
+    finish4(high, around4(first, second, third, high, isMosaic), readHigh, darkHigh, flatHigh, out + 16, variance + 16, perAdu, fixed, scale, darkShot, flatRead, flatShot, hasDark, hasFlat, isNoisy)
+    if (hasFlat) fair = v128.and(fair, v128.and(f32x4.ge(flatLow, least), f32x4.ge(flatHigh, least)))
+    before = second
+    first = third
+    above += 32
     middle += 32
-    sums += 32
+    below += 32
     if (hasTerms) slopes += 32
     if (hasDark) dark += 32
     if (hasFlat) flat += 32
+    out += 32
+    variance += 32
+  }
+  return i32x4.all_true(fair)
+}
+
+/** Marks pixels of whole vectors where the flat says nothing, and clears those without data. */
+function clearVectors(flat: usize, mask: usize, out: usize, variance: usize, width: i32): void {
+  const least = f32x4.splat(leastFlat)
+  const unusable = i16x8.splat(<i16>(noData | bad))
+  const zero = i16x8.splat(0)
+  for (let x = 0; x + 8 <= width; x += 8) {
+    let bits = v128.load(mask)
+    if (flat) {
+      const fair = i16x8.narrow_i32x4_s(f32x4.ge(v128.load(flat), least), f32x4.ge(v128.load(flat, 16), least))
+      bits = v128.or(bits, v128.andnot(i16x8.splat(<i16>bad), fair))
+      v128.store(mask, bits)
+      flat += 32
+    }
+    if (v128.any_true(v128.and(bits, unusable))) clear8(i16x8.ne(v128.and(bits, unusable), zero), out, variance)
     mask += 16
     out += 32
     variance += 32
   }
-  return whole
 }
 
 /** Zeros where the mask's eight lanes are all ones. */
@@ -422,8 +462,8 @@ function clear8(useless: v128, out: usize, variance: usize): void {
  * science = (signal − t · dark) / flat; variance = [max(s, 0) / g + r² · slope² + fixed + darkShot · dark + science² ·
  * (flatRead + flatShot · flat)] / flat², s being `finish4`'s signal. The mask: `given`, `defects`, not finite or BLANK as
  * noData, raw at or above `saturation` as saturated, flat below a tenth as bad; noData and bad pixels become 0.
- * `full` (int32 for each row) tells which rows have saturated pixels. `step` is the distance of the nearest pixel of the
- * same colour. Scratch for each thread: (2 · step + 1) · 2 + 1 rows of `rowBytes` ≥ 4 · (width + 16).
+ * `full` (int32 for each row) is not 0 for rows with saturated pixels. `step` is the distance of the nearest pixel of the
+ * same colour. Scratch for each thread: (2 · step + 1) · 2 rows of `rowBytes` ≥ 4 · (width + 16).
  */
 export function calibrateRows(
   rowFrom: i32,
@@ -453,9 +493,8 @@ export function calibrateRows(
 ): void {
   const source = changetype<RawSource>(block)
   const slots = 2 * step + 1
-  const base = ownScratch(scratch, <usize>(2 * slots + 1) * rowBytes) + (<usize>margin << 2)
+  const base = ownScratch(scratch, <usize>(2 * slots) * rowBytes) + (<usize>margin << 2)
   const slopeBase = base + <usize>slots * rowBytes
-  const sums = slopeBase + <usize>slots * rowBytes
   perAdu1 = perAdu
   read1 = readVariance
   fixed1 = fixedVariance
@@ -463,55 +502,50 @@ export function calibrateRows(
   darkShot1 = darkShot
   flatRead1 = flatRead
   flatShot1 = flatShot
-  const shift = (<usize>step) << 2
   const terms = source.terms
+  const isNoisy = darkShot != 0 || flatRead != 0 || flatShot != 0
+  const isUsual = dark != 0 && flat != 0 && terms == 0
   let next = max(0, rowFrom - step)
   for (let y = rowFrom; y < rowTo; y++) {
     for (; next <= min(height - 1, y + step); next++) {
       const slot = <usize>(next % slots) * rowBytes
       signalRow(source, next, width, base + slot, slopeBase + slot)
     }
-    store<i32>(full + ((<usize>y) << 2), maskRow(source, y, width, given, defects, mask, saturation))
+    const found = maskRow(source, y, width, given, defects, mask, saturation)
+    store<i32>(full + ((<usize>y) << 2), found & <i32>saturated)
     const middle = base + <usize>(y % slots) * rowBytes
     const above = base + <usize>(mirrored(y, -step, height) % slots) * rowBytes
     const below = base + <usize>(mirrored(y, step, height) % slots) * rowBytes
     const slopes = slopeBase + <usize>(y % slots) * rowBytes
-    sumRows(above, middle, below, sums, width)
     const row = ((<usize>y) * width) << 2
     const darkRow = dark ? dark + row : 0
     const flatRow = flat ? flat + row : 0
-    const maskAt = mask + (row >> 1)
-    let x: i32
-    if (dark && flat && terms == 0) x = finishVectors(middle, sums, slopes, shift, darkRow, flatRow, maskAt, out + row, variance + row, width, true, true, false)
-    else x = finishVectors(middle, sums, slopes, shift, darkRow, flatRow, maskAt, out + row, variance + row, width, dark != 0, flat != 0, terms > 0)
-    for (; x < width; x++) {
-      finishPixel(middle, sums, slopes, x, step, terms, dark, flat, row + ((<usize>x) << 2), mask, out, variance)
+    let fair: bool
+    if (isUsual && step == 1 && !isNoisy) fair = finishVectors(above, middle, below, slopes, darkRow, flatRow, out + row, variance + row, width, false, true, true, false, false)
+    else if (isUsual && step == 1) fair = finishVectors(above, middle, below, slopes, darkRow, flatRow, out + row, variance + row, width, false, true, true, false, true)
+    else if (isUsual) fair = finishVectors(above, middle, below, slopes, darkRow, flatRow, out + row, variance + row, width, true, true, true, false, true)
+    else fair = finishVectors(above, middle, below, slopes, darkRow, flatRow, out + row, variance + row, width, step == 2, dark != 0, flat != 0, terms > 0, true)
+    if (!fair || (found & <i32>(noData | bad)) != 0) clearVectors(flatRow, mask + (row >> 1), out + row, variance + row, width)
+    for (let x = width & ~7; x < width; x++) {
+      finishPixel(above, middle, below, slopes, x, step, terms, dark, flat, row + ((<usize>x) << 2), mask, out, variance)
     }
   }
 }
 
-/** Three rows of signals added, margins too. */
-function sumRows(above: usize, middle: usize, below: usize, sums: usize, width: i32): void {
-  const before = (<usize>margin) << 2
-  const end = sums + ((<usize>(width + margin)) << 2)
-  above -= before
-  middle -= before
-  below -= before
-  for (let to = sums - before; to < end; to += 32) {
-    v128.store(to, f32x4.add(f32x4.add(v128.load(above), v128.load(below)), v128.load(middle)))
-    v128.store(to, f32x4.add(f32x4.add(v128.load(above, 16), v128.load(below, 16)), v128.load(middle, 16)), 16)
-    above += 32
-    middle += 32
-    below += 32
-  }
+// @ts-ignore: decorator
+@inline
+function column1(above: usize, middle: usize, below: usize, at: usize): f32 {
+  return load<f32>(above + at) + load<f32>(below + at) + load<f32>(middle + at)
 }
 
 /** One pixel at the end of a row, as `finish4`. */
-function finishPixel(row: usize, sums: usize, slopes: usize, x: i32, step: i32, terms: i32, dark: usize, flat: usize, at: usize, mask: usize, out: usize, variance: usize): void {
+function finishPixel(above: usize, middle: usize, below: usize, slopes: usize, x: i32, step: i32, terms: i32, dark: usize, flat: usize, at: usize, mask: usize, out: usize, variance: usize): void {
   const here = (<usize>x) << 2
   const shift = (<usize>step) << 2
-  const signal = load<f32>(row + here)
-  const around = (load<f32>(sums + here - shift) + load<f32>(sums + here + shift) + load<f32>(sums + here) - signal) * 0.125
+  const signal = load<f32>(middle + here)
+  const left = column1(above, middle, below, here - shift)
+  const right = column1(above, middle, below, here + shift)
+  const around = (left + right + column1(above, middle, below, here) - signal) * 0.125
   const perAdu = perAdu1
   const read = read1 * (terms ? load<f32>(slopes + here) : 1)
   const quiet = max<f32>(0, around) * perAdu + read

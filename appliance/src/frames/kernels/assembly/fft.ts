@@ -1,6 +1,6 @@
 // Real two-dimensional Fourier transforms in row ranges: transform.ts along rows, then along columns. Blocks of a spectrum lie
 // height * 32 bytes apart.
-import { rowsToSpectrum, spectrumToRows } from './halfSpectrum'
+import { rowsToSpectrum, spectrumToLines } from './halfSpectrum'
 import { ownScratch } from './thread'
 import { mulIm, mulRe, transform } from './transform'
 
@@ -59,8 +59,11 @@ export function fftRowsInverse(
   const a = ownScratch(scratch, 3 * (<usize>width << 5))
   const stride = <usize>width << 2
   const blockBytes = <usize>height << 5
+  // Rows y + 1 … y + 8 come of eight that share their cache lines; the row after the last is the first.
   for (let y = rowFrom; y < rowTo; y += 8) {
-    spectrumToRows(spectrum, blockBytes, y, height, dst + <usize>y * stride, stride, width, plan, scale, a)
+    const to = dst + <usize>(y + 1) * stride
+    const last = y + 8 < height ? to + 7 * stride : dst
+    spectrumToLines(spectrum, blockBytes, y + 1, height, to, last, stride, width, plan, scale, a)
   }
 }
 

@@ -181,6 +181,23 @@ export function spectrumToRows(
   scale: f32,
   a: usize,
 ): void {
+  spectrumToLines(spectrum, blockBytes, y, height, to, to + 7 * stride, stride, width, plan, scale, a)
+}
+
+/** As `spectrumToRows`, the eighth row at `last`. y may be H - 7 too: then that is row 0. */
+export function spectrumToLines(
+  spectrum: usize,
+  blockBytes: usize,
+  y: i32,
+  height: i32,
+  to: usize,
+  last: usize,
+  stride: usize,
+  width: i32,
+  plan: usize,
+  scale: f32,
+  a: usize,
+): void {
   const bytes = <usize>width << 5
   const halfWidth = width >> 1
   let block = spectrum
@@ -191,7 +208,7 @@ export function spectrumToRows(
   joinZero(a, width)
   joinLast(block, y, height, a, halfWidth)
   transform(a, a, a + bytes, a + 2 * bytes, plan, width)
-  storeRows(a, to, width, stride, f32x4.splat(scale))
+  storeRows(a, to, last, width, stride, f32x4.splat(scale))
 }
 
 /**
@@ -266,8 +283,8 @@ function joinLast(block: usize, y: i32, height: i32, z: usize, halfWidth: i32): 
   }
 }
 
-/** Four complex transforms (swapped) to eight real rows. */
-function storeRows(z: usize, dst: usize, width: i32, stride: usize, scale: v128): void {
+/** Four complex transforms (swapped) to eight real rows, the eighth at `last`. */
+function storeRows(z: usize, dst: usize, last: usize, width: i32, stride: usize, scale: v128): void {
   for (let x = 0; x < width; x += 4) {
     const at = z + (<usize>x << 5)
     const to = dst + (<usize>x << 2)
@@ -279,13 +296,17 @@ function storeRows(z: usize, dst: usize, width: i32, stride: usize, scale: v128)
       to,
       stride,
     )
-    storeTransposed(
-      f32x4.mul(v128.load(at), scale),
-      f32x4.mul(v128.load(at, 32), scale),
-      f32x4.mul(v128.load(at, 64), scale),
-      f32x4.mul(v128.load(at, 96), scale),
-      to + 4 * stride,
-      stride,
-    )
+    const p = f32x4.mul(v128.load(at), scale)
+    const q = f32x4.mul(v128.load(at, 32), scale)
+    const r = f32x4.mul(v128.load(at, 64), scale)
+    const s = f32x4.mul(v128.load(at, 96), scale)
+    const pq0 = zipLow(p, q)
+    const pq1 = zipHigh(p, q)
+    const rs0 = zipLow(r, s)
+    const rs1 = zipHigh(r, s)
+    v128.store(to + 4 * stride, low64(pq0, rs0))
+    v128.store(to + 5 * stride, high64(pq0, rs0))
+    v128.store(to + 6 * stride, low64(pq1, rs1))
+    v128.store(last + (<usize>x << 2), high64(pq1, rs1))
   }
 }
