@@ -13,6 +13,7 @@ import { readFrame } from '../frames/fits/read.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { createMesh } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
+import { benchLiveStack, measureLiveStack } from './benchLiveStack.ts'
 import { benchPsf } from './benchPsf.ts'
 import { benchDifferencingQuality } from './benchQuality.ts'
 import { benchWarp } from './benchWarp.ts'
@@ -218,6 +219,7 @@ export async function benchDifferencing(options: { readonly quality: boolean }):
         }
       }
     }
+    out.push(...(await benchLiveStack(fileURLToPath(import.meta.url))))
     if (options.quality) out.push(...(await benchDifferencingQuality()))
     return out
   } finally {
@@ -226,7 +228,10 @@ export async function benchDifferencing(options: { readonly quality: boolean }):
 }
 
 if (import.meta.main) {
-  const [science, reference, threads, count] = process.argv.slice(2)
-  const result = measureWhole(science ?? '', reference ?? '', Number(threads), Number(count))
+  const [first, second, third, fourth] = process.argv.slice(2)
+  const result =
+    first === 'liveStack'
+      ? measureLiveStack(systemClock, Number(second), Number(third), Number(fourth))
+      : measureWhole(first ?? '', second ?? '', Number(third), Number(fourth))
   process.stdout.write(JSON.stringify(result))
 }

@@ -11,6 +11,7 @@ import { encodeFits } from '../frames/fits/write.ts'
 import { realDataFolder } from '../frames/reference.ts'
 import { skyToPixel } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
+import { writeAstapDatabase } from './astapDatabase.ts'
 import { measureBackground } from './background.ts'
 import { findBlindSolvers, solveBlind } from './runBlind.ts'
 import { calibrateFile } from './runPixels.ts'
@@ -27,7 +28,7 @@ const astrometry = solvers.solveField !== undefined && existsSync(index)
 if (!astrometry) {
   console.log('skipped: blind solving by astrometry.net; apt-get install astrometry.net astrometry-data-tycho2')
 }
-if (solvers.astap === undefined) console.log('skipped: a blind solver without its stars; apt-get install astap-cli')
+if (solvers.astap === undefined) console.log('skipped: blind solving by ASTAP; apt-get install astap-cli')
 
 const view: View = {
   width: 2048,
@@ -42,6 +43,10 @@ const view: View = {
 const observing: Observing = { mostStars: 300, errorPixels: 0.1, errorArcsec: 0.1, missing: 0.1, strangers: 1 }
 const { stars } = observe(view, observing, catalogue, createRandom('blind'))
 const field = { stars, width: view.width, height: view.height }
+/** ASTAP takes a field whose stars are those of its database: it compares groups of four. */
+const straight: View = { ...view, bend: 0 }
+const alike: Observing = { ...observing, missing: 0.05, strangers: 0.05 }
+const drawn = { ...field, stars: observe(straight, alike, catalogue, createRandom('astap')).stars, image: drawField }
 
 describe("another solver's answer", () => {
   test('is refined with our catalogue, bend and all', () => {
@@ -73,6 +78,24 @@ function drawImage(): Uint8Array {
     for (let k = 0; k < 225; k++) {
       const [x, y] = [Math.round(x0) + (k % 15) - 7, Math.round(y0) + Math.floor(k / 15) - 7]
       plane.data[y * 512 + x]! += peak * Math.exp(-((x - x0) ** 2 + (y - y0) ** 2) / 4)
+    }
+  }
+  return encodeFits([{ header: FitsHeader.empty, data: plane }])
+}
+
+/** The stars of the view, as a camera shows them. */
+function drawField(): Uint8Array {
+  using compute = createCompute({ threads: 1 })
+  const { width, height } = view
+  const plane = compute.float32(width, height)
+  const random = createRandom('field')
+  for (let i = 0; i < plane.data.length; i++) plane.data[i] = 500 + 8 * random.normal()
+  for (const { x, y, fluxAdu } of drawn.stars) {
+    for (let v = Math.max(0, Math.round(y) - 8); v <= Math.min(height - 1, y + 8); v++) {
+      for (let u = Math.max(0, Math.round(x) - 8); u <= Math.min(width - 1, x + 8); u++) {
+        const light = (fluxAdu / (4.4 * Math.PI)) * Math.exp(-((u - x) ** 2 + (v - y) ** 2) / 4.4)
+        plane.data[v * width + u] = Math.min(65_000, plane.data[v * width + u]! + light)
+      }
     }
   }
   return encodeFits([{ header: FitsHeader.empty, data: plane }])
@@ -140,6 +163,39 @@ describe('solving blindly', () => {
     const options = { solvers: { solveField: solvers.solveField! }, scaleArcsecPerPixel: 3.2, cpuLimitSeconds: 1 }
     const solution = await solveBlind({ ...field, stars: scattered }, catalogue, options)
     expect(solution).toMatchObject({ ok: false, reason: expect.stringContaining('solve-field: ') })
+  })
+
+  test.skipIf(solvers.astap === undefined)('finds a field with ASTAP and a database of our own stars', async () => {
+    const database = join(folder, 'astap')
+    // Named as Debian's astap_cli (2022.12.09) looks for one; the stars are Tycho-2's around the field.
+    writeAstapDatabase(database, 'v17', catalogue.starsNear(view.raDeg, view.decDeg, 6))
+    const options = {
+      solvers: { astap: solvers.astap!, astapStars: database },
+      scaleArcsecPerPixel: view.scaleArcsec,
+      near: { raDeg: view.raDeg + 0.7, decDeg: view.decDeg - 0.4, radiusDeg: 3, scaleArcsecPerPixel: view.scaleArcsec },
+      cpuLimitSeconds: 20,
+    }
+    const solution = await solveBlind(drawn, catalogue, options)
+    if (!solution.ok) throw new Error(solution.reason)
+    expect(solution.parity).toBe(-1)
+    expect(errorPixels(solution.wcs, straight)).toBeLessThan(0.3)
+  })
+
+  test.skipIf(solvers.astap === undefined)('refuses what ASTAP finds among stars that are elsewhere', async () => {
+    const database = join(folder, 'astap-moved')
+    const moved = [...catalogue.starsNear(view.raDeg, view.decDeg, 6)].map((star) => ({
+      ...star,
+      decDeg: star.decDeg - 0.5,
+    }))
+    writeAstapDatabase(database, 'v17', moved)
+    const options = {
+      solvers: { astap: solvers.astap!, astapStars: database },
+      scaleArcsecPerPixel: view.scaleArcsec,
+      near: { raDeg: view.raDeg, decDeg: view.decDeg, radiusDeg: 3, scaleArcsecPerPixel: view.scaleArcsec },
+      cpuLimitSeconds: 20,
+    }
+    const solution = await solveBlind(drawn, catalogue, options)
+    expect(solution).toMatchObject({ ok: false, reason: expect.stringContaining('astap_cli: its answer was refused') })
   })
 
   test.skipIf(solvers.astap === undefined)('passes on what ASTAP says when it has no stars', async () => {

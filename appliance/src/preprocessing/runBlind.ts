@@ -22,6 +22,8 @@ export interface BlindSolvers {
   readonly solveField?: string
   /** Path of ASTAP's `astap_cli`. */
   readonly astap?: string
+  /** Folder of ASTAP's star database; where it looks by itself when absent. */
+  readonly astapStars?: string
 }
 
 export interface BlindField {
@@ -83,11 +85,11 @@ function isExecutable(file: string): boolean {
  * temporary folder of their own, which is gone afterwards, and end after twice their CPU limit.
  */
 export async function solveBlind(field: BlindField, catalogue: SkyCatalogue, options: BlindOptions): Promise<Solution> {
-  const { solveField, astap } = options.solvers
+  const { solveField, astap, astapStars } = options.solvers
   const { image } = field
   const attempts = [
     ...(solveField === undefined ? [] : [['solve-field', askSolveField(solveField)] as const]),
-    ...(astap === undefined || image === undefined ? [] : [['astap_cli', askAstap(astap, image)] as const]),
+    ...(astap === undefined || image === undefined ? [] : [['astap_cli', askAstap(astap, image, astapStars)] as const]),
   ]
   if (attempts.length === 0) {
     return { ok: false, reason: 'no blind solver is installed: apt-get install astrometry.net astrometry-data-tycho2' }
@@ -200,7 +202,7 @@ function brightest(stars: readonly SolveStar[]): SolveStar[] {
 }
 
 /** ASTAP's command line: hours of right ascension, distance from the south pole, height of the field in degrees (0: unknown). */
-function askAstap(program: string, image: () => Uint8Array): Ask {
+function askAstap(program: string, image: () => Uint8Array, stars: string | undefined): Ask {
   return async (folder, field, options) => {
     const file = join(folder, 'image.fits')
     await writeFile(file, image())
@@ -211,6 +213,7 @@ function askAstap(program: string, image: () => Uint8Array): Ask {
       ...['-r', String(near?.radiusDeg ?? wholeSkyDeg)],
       ...['-ra', String(place.raDeg / 15), '-spd', String(place.decDeg + 90)],
       ...['-fov', String(scale === undefined ? 0 : (field.height * scale) / 3600)],
+      ...(stars === undefined ? [] : ['-d', stars]),
     ])
     const wcs = await readGuess(join(folder, 'found.wcs'))
     return wcs ? { wcs } : (said ?? 'no match')
