@@ -5,16 +5,15 @@ import { type Compute, createCompute } from '../frames/compute.ts'
 import { FitsHeader } from '../frames/fits/header.ts'
 import type { RawFrame } from '../frames/fits/rawImage.ts'
 import type { Plane } from '../frames/plane.ts'
-import { figureRows, type PeerTimes, pythonPeers, timed } from './benchPeers.ts'
+import { figureRows, type PeerTimes, pythonPeers, secondThreadRows, type Timed, timed } from './benchPeers.ts'
 import { calibrate, signalOf } from './calibrate.ts'
 import { stackClipped } from './stack.ts'
 
 /**
  * Calibration from the bytes of a raw 16-bit file, beside numpy on the same bytes with buffers that are there already: science
- * alone ("the same work") and with mask and variance. A clipped stack of ten beside ccdproc's Combiner.
+ * alone and with mask and variance, each beside the same arithmetic. A clipped stack of ten beside ccdproc's Combiner.
  */
 const sides = [2048, 4096] as const
-const threadCounts = [1, 2] as const
 const runs = 9
 const stackRuns = 3
 const stackFrames = 10
@@ -42,8 +41,15 @@ function constant(compute: Compute, side: number, value: number): Plane {
   return plane
 }
 
-function calibrateRows(clock: Clock, side: number, threads: number, times: PeerTimes): BenchRow[] {
-  using compute = createCompute({ threads })
+/** What numpy does for each figure of calibration is told in its script. */
+const full = 'calibrate, with mask and variance'
+const againstPlain = 'calibrate, with mask and variance; numpy takes that of the pixel alone'
+/** Memory's share: no arithmetic to speak of. */
+const stream = 'memory: two float planes read, one written'
+
+type Work = () => void
+
+function calibrateWork(compute: Compute, side: number): Record<string, Work> {
   const raw = rawFrame(compute, side, noise())
   const masters = {
     bias: constant(compute, side, 100),
@@ -51,23 +57,22 @@ function calibrateRows(clock: Clock, side: number, threads: number, times: PeerT
     flat: constant(compute, side, 0.9),
   }
   const camera = { gainElectronsPerAdu: 1.5, readNoiseElectrons: 6, saturationAdu: 60_000 }
-  const scoped = (work: () => void) => (): void => {
+  const scoped = (work: Work) => (): void => {
     using _planes = compute.scope()
     work()
   }
-  const figures = {
+  const out = constant(compute, side, 0)
+  const [bias, flat] = [masters.bias.pointer, masters.flat.pointer]
+  return {
     'calibrate, science alone': scoped(() => void signalOf(compute, raw, masters, camera)),
-    'calibrate, with mask and variance': scoped(() => void calibrate(compute, raw, masters, camera)),
+    [full]: scoped(() => void calibrate(compute, raw, masters, camera)),
+    // A float is two of a mask's pixels.
+    [stream]: () => compute.rows('uniteMasks', side, [bias, flat, out.pointer, 2 * side]),
   }
-  return Object.entries(figures).flatMap(([figure, work]) => {
-    const facts = { figure, side, threads, peerPackage: 'python3-numpy' }
-    return figureRows(facts, timed(clock, runs, work), times)
-  })
 }
 
 /** Ten frames of different noise, as the peer's; a twentieth per mille of their pixels hit by a cosmic ray. */
-function stackRows(clock: Clock, side: number, threads: number, times: PeerTimes): BenchRow[] {
-  using compute = createCompute({ threads })
+function stackWork(compute: Compute, side: number): Record<string, Work> {
   const values = noise()
   const planes = Array.from({ length: stackFrames }, (_, k) => {
     const plane = compute.view(Float32Array, compute.allocate(side * side * 4), side, side)
@@ -76,21 +81,40 @@ function stackRows(clock: Clock, side: number, threads: number, times: PeerTimes
     }
     return plane
   })
-  const work = (): void => {
-    using _planes = compute.scope()
-    stackClipped(compute, planes)
+  return {
+    'stack of 10, clipped': () => {
+      using _planes = compute.scope()
+      stackClipped(compute, planes)
+    },
   }
-  const facts = { figure: 'stack of 10, clipped', side, threads, peerPackage: 'python3-ccdproc' }
-  return figureRows(facts, timed(clock, stackRuns, work), times)
 }
 
-/** Figures of calibration and stacking with their peers. */
+function measured(clock: Clock, side: number, threads: number): Record<string, Timed> {
+  const times = (make: (compute: Compute, side: number) => Record<string, Work>, n: number): [string, Timed][] => {
+    using compute = createCompute({ threads })
+    return Object.entries(make(compute, side)).map(([figure, work]) => [figure, timed(clock, n, work)])
+  }
+  return Object.fromEntries([...times(calibrateWork, runs), ...times(stackWork, stackRuns)])
+}
+
+function peerPackageOf(figure: string): string | undefined {
+  if (figure === stream) return undefined
+  return figure.startsWith('stack') ? 'python3-ccdproc' : 'python3-numpy'
+}
+
+function rowsOf(side: number, threads: number, ours: Record<string, Timed>, times: PeerTimes): BenchRow[] {
+  const figures: [string, Timed][] = [...Object.entries(ours)]
+  if (threads === 1) figures.splice(2, 0, [againstPlain, ours[full]!])
+  return figures.flatMap(([figure, time]) =>
+    figureRows({ figure, side, threads, peerPackage: peerPackageOf(figure) }, time, times),
+  )
+}
+
+/** Figures of calibration and stacking with their peers, and what a second thread brings. */
 export async function benchCalibrate({ clock }: { readonly clock: Clock }): Promise<BenchRow[]> {
   const times = await pythonPeers('bench_calibrate_peers.py', [String(runs), ...sides.map(String)])
-  return sides.flatMap((side) =>
-    threadCounts.flatMap((threads) => [
-      ...calibrateRows(clock, side, threads, times),
-      ...stackRows(clock, side, threads, times),
-    ]),
-  )
+  return sides.flatMap((side) => {
+    const [one, two] = [measured(clock, side, 1), measured(clock, side, 2)]
+    return [...rowsOf(side, 1, one, times), ...rowsOf(side, 2, two, times), ...secondThreadRows(side, one, two)]
+  })
 }

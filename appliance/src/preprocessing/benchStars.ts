@@ -7,12 +7,11 @@ import type { BenchRow } from '../contract/bench.ts'
 import { createCompute } from '../frames/compute.ts'
 import { paintSpline } from '../frames/mesh.ts'
 import { measureBackground } from './background.ts'
-import { figureRows, type PeerTimes, pythonPeers, timed } from './benchPeers.ts'
+import { figureRows, type PeerTimes, pythonPeers, secondThreadRows, type Timed, timed } from './benchPeers.ts'
 import { measureStars } from './stars.ts'
 
 /** Sky and stars beside sep: 1,500 stars per megapixel, and 12,000 as they lie in the Milky Way. */
 const sides = [2048, 4096] as const
-const threadCounts = [1, 2] as const
 const runs = 5
 const fields = [
   { name: '', starsPerMpix: 1500 },
@@ -49,7 +48,7 @@ interface Field {
   readonly pixels: Float32Array
 }
 
-function fieldRows(clock: Clock, { side, name, pixels }: Field, threads: number, times: PeerTimes): BenchRow[] {
+function measured(clock: Clock, { side, name, pixels }: Field, threads: number): Record<string, Timed> {
   using compute = createCompute({ threads })
   const science = compute.float32(side, side)
   science.data.set(pixels)
@@ -66,12 +65,21 @@ function fieldRows(clock: Clock, { side, name, pixels }: Field, threads: number,
     [`background and stars, 1.5 sigma of sep${name}`]: stars(equalThreshold),
     [`background and stars, 5 sigma${name}`]: stars(defaultThreshold),
   }
-  return Object.entries(figures).flatMap(([figure, work]) =>
-    figureRows({ figure, side, threads, peerPackage: 'python3-sep' }, timed(clock, runs, work), times),
-  )
+  return Object.fromEntries(Object.entries(figures).map(([figure, work]) => [figure, timed(clock, runs, work)]))
 }
 
-/** Figures of sky and stars with their peer. */
+function fieldRows(clock: Clock, field: Field, times: PeerTimes): BenchRow[] {
+  const { side } = field
+  const [one, two] = [measured(clock, field, 1), measured(clock, field, 2)]
+  const rows = [one, two].flatMap((ours, k) =>
+    Object.entries(ours).flatMap(([figure, time]) =>
+      figureRows({ figure, side, threads: k + 1, peerPackage: 'python3-sep' }, time, times),
+    ),
+  )
+  return [...rows, ...secondThreadRows(side, one, two)]
+}
+
+/** Figures of sky and stars with their peer, and what a second thread brings. */
 export async function benchStars({ clock }: { readonly clock: Clock }): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-stars-'))
   try {
@@ -82,7 +90,7 @@ export async function benchStars({ clock }: { readonly clock: Clock }): Promise<
         const path = join(folder, 'sky.f32')
         writeFileSync(path, field.pixels)
         const times = await pythonPeers('bench_stars_peers.py', [String(runs), String(side), name, path])
-        for (const threads of threadCounts) rows.push(...fieldRows(clock, field, threads, times))
+        rows.push(...fieldRows(clock, field, times))
       }
     }
     return rows
