@@ -1,4 +1,6 @@
 import type { FrameQuality } from '../contract/records.ts'
+import { MaskFlag } from '../frames/mask.ts'
+import type { MaskPlane } from '../frames/plane.ts'
 import { limitingMagnitude, typicalOf } from './photometry.ts'
 import type { Solution, SolveHint } from './solve.ts'
 import { type Star, StarFlag } from './stars.ts'
@@ -21,6 +23,8 @@ export interface GradeInput {
   readonly saturationAdu?: number | undefined
   /** Flux at which half of injected stars are found; without it the limit comes from the sky's noise and the FWHM. */
   readonly limitFluxAdu?: number | undefined
+  /** With it stars that lie on marked streaks (satellites, aircraft) do not count: they say nothing of the night. */
+  readonly mask?: MaskPlane | undefined
 }
 
 /** What good frames of this field, filter and exposure time showed. */
@@ -54,20 +58,25 @@ const darkShare = 0.3
 const aligned = 0.6
 /** A frame is off its field when its centre misses by this share of its smaller side. */
 const offField = 0.5
+const broken = StarFlag.sharp | StarFlag.unsettled | StarFlag.saturated | StarFlag.edge | StarFlag.masked
 const fallback = { fwhmPixels: 0, ellipticity: 0 } as const
 
 /** The measured facts of a calibrated frame with its grade and the reasons for it. */
 export function gradeFrame(input: GradeInput): FrameQuality {
-  const { stars, solution, skyAdu, skyRmsAdu } = input
+  const { solution, skyAdu, skyRmsAdu, mask } = input
+  const stars = mask ? input.stars.filter((star) => !onStreak(mask, star)) : input.stars
   const real = stars.filter((star) => (star.flags & (StarFlag.sharp | StarFlag.unsettled)) === 0)
-  const fwhmPixels = typicalOf(stars, (star) => star.fwhmPixels) ?? fallback.fwhmPixels
-  const ellipticity = typicalOf(stars, (star) => star.ellipticity) ?? fallback.ellipticity
+  const shaped = shapedStars(stars)
+  const fwhmPixels = typicalOf(shaped, (star) => star.fwhmPixels) ?? fallback.fwhmPixels
+  const ellipticity = typicalOf(shaped, (star) => star.ellipticity) ?? fallback.ellipticity
+  const trail = trailVerdict(real, ellipticity)
   const zeroPointMag = solution?.ok ? solution.zeroPointMag : undefined
   const verdicts = [
     starsVerdict(real.length, input),
     skyVerdict(input),
-    trailVerdict(real, ellipticity),
-    focusVerdict(fwhmPixels, input.expected),
+    trail,
+    // A trail is as wide across as the focus makes it.
+    focusVerdict(trail ? widthAcross(fwhmPixels, ellipticity) : fwhmPixels, input.expected),
     cloudVerdict(zeroPointMag, input.expected),
     fieldVerdict(input),
   ].filter((verdict) => verdict !== undefined)
@@ -95,6 +104,29 @@ export function gradeFrame(input: GradeInput): FrameQuality {
     grade: worst(verdicts),
     reasons: verdicts.map((verdict) => verdict.reason),
   }
+}
+
+/** Where most stars are long it is the frame that is: then they are its typical ones. */
+function shapedStars(stars: readonly Star[]): readonly Star[] {
+  const whole = stars.filter((star) => (star.flags & broken) === 0)
+  const long = whole.filter((star) => (star.flags & StarFlag.extended) !== 0)
+  return long.length > whole.length / 2 ? whole.map((star) => ({ ...star, flags: 0 })) : stars
+}
+
+/** FWHM along the short axis, of one that is the root of the mean square of both. */
+function widthAcross(fwhmPixels: number, ellipticity: number): number {
+  const ratio = 1 - ellipticity
+  return (fwhmPixels * Math.SQRT2 * ratio) / Math.hypot(1, ratio)
+}
+
+/** Whether a marked streak crosses the star's core: 2 px about its middle, or half its width. */
+function onStreak({ data, width, height }: MaskPlane, { x, y, fwhmPixels }: Star): boolean {
+  const reach = Math.max(2, Math.min(20, Math.ceil(fwhmPixels / 2)))
+  const [x0, x1] = [Math.max(0, Math.round(x) - reach), Math.min(width - 1, Math.round(x) + reach)]
+  for (let row = Math.max(0, Math.round(y) - reach); row <= Math.min(height - 1, Math.round(y) + reach); row++) {
+    for (let at = row * width + x0; at <= row * width + x1; at++) if ((data[at]! & MaskFlag.streak) !== 0) return true
+  }
+  return false
 }
 
 /** Measured where it was, else calculated. */

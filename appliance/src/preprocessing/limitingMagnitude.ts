@@ -85,6 +85,9 @@ export function injectedLimit(
   return trials.length < 60 ? undefined : halfLimit(trials)
 }
 
+/** Of a tile's pixels, without any bit of the mask. */
+const leastUsableShare = 0.6
+
 function spacingOf(fwhmPixels: number): number {
   return Math.max(16, Math.ceil(6 * fwhmPixels))
 }
@@ -173,7 +176,9 @@ function tryTile(
     tile.data.set(science.data.subarray(from, from + side), y * side)
     if (mask) tileMask.data.set(mask.data.subarray(from, from + side), y * side)
   }
-  if (tileMask.data.every((bits) => bits !== 0)) return []
+  // Behind a wide streak or bloom there is no sky to measure.
+  const usable = tileMask.data.reduce((count, bits) => count + (bits === 0 ? 1 : 0), 0)
+  if (usable < leastUsableShare * side * side) return []
   const background = measureBackground(compute, tile, tileMask, { meshPixels: Math.max(32, Math.min(64, side / 2)) })
   const near = stars.filter(
     ({ x, y }) => x > corner.x - 40 && x < corner.x + side + 40 && y > corner.y - 40 && y < corner.y + side + 40,

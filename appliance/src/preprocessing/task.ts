@@ -85,6 +85,7 @@ function judged(
     hint,
     expected,
     saturationAdu,
+    mask: frame.mask,
     limitFluxAdu: solution?.ok ? limitOf(compute, frame, stars, background) : undefined,
   })
   const quality = { ...grade, ...(cosmicRaysPerSecond !== undefined && { cosmicRaysPerSecond }) }
