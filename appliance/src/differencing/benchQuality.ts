@@ -7,8 +7,9 @@ import { type Compute, createCompute } from '../frames/compute.ts'
 import { readFrame } from '../frames/fits/read.ts'
 import { realDataFolder } from '../frames/reference.ts'
 import { differenceFrames } from './difference.ts'
-import { measureHatSeries, type SeriesResult } from './quality/hatSeries.ts'
-import { measureRealPairs, type RealPairResult } from './quality/realPairs.ts'
+import { measureHatSeries } from './quality/hatSeries.ts'
+import { openPeaks, peerDifference } from './quality/peer.ts'
+import { gainsOf, measureRealPairs, type RealPairResult, type Score } from './quality/realPairs.ts'
 import { type QualityScene, qualityScenes } from './quality/scenes.ts'
 import {
   completeness,
@@ -18,7 +19,8 @@ import {
   scoreFrame,
   thresholdFor,
 } from './quality/score.ts'
-import { makeScene } from './testScene.ts'
+import { median, robustSigma } from './robust.ts'
+import { makeScene, type TrueTransient } from './testScene.ts'
 
 /**
  * How good differences are: false positives, completeness and the noise of S_corr over the skies of quality/scenes.ts (2048²
@@ -49,49 +51,108 @@ interface Facts {
   readonly n: number
 }
 
-function row({ frame, n }: Facts, figure: string, unit: string, value: number): BenchRow {
-  const none = { peer: null, peerValue: null, ratio: null }
-  return { room: 'differencing', figure, value, unit, threads: 1, frame, ...none, n }
+function row({ frame, n }: Facts, figure: string, unit: string, value: number, other: Other = {}): BenchRow {
+  const { peer = null, peerValue = null } = other
+  const ratio = peerValue === null ? null : value / peerValue
+  return { room: 'differencing', figure, value, unit, threads: 1, frame, peer, peerValue, ratio, n }
+}
+
+/** What the peer has; a peer without a value names the command that installs it, or why it failed. */
+interface Other {
+  readonly peer?: string | null
+  readonly peerValue?: number | null
 }
 
 interface Measured {
   readonly scored: ScoredFrame
   /** Of the flux ratio: measured / true − 1. */
   readonly ratioError: number
+  readonly fluxes: readonly Flux[]
+  readonly peer: string
+  readonly peerScored: ScoredFrame | undefined
 }
+
+/** Of a new source on empty sky of S/N 20 and more. */
+interface Flux {
+  readonly measured: number
+  readonly error: number
+  readonly truth: number
+}
+
+const leastFluxSnr = 20
 
 function measureSeed(compute: Compute, { options }: QualityScene, seed: string): Measured {
   using _scratch = compute.scope()
   const scene = makeScene(compute, { ...options, width: side, height: side, seed })
-  const { scorr, mask, summary } = differenceFrames(compute, scene.science, scene.reference)
-  return { scored: scoreFrame(scorr, mask, scene.transients), ratioError: summary.fluxRatio / scene.fluxRatio - 1 }
+  const other = peerDifference(compute, scene.science, scene.reference)
+  const { scorr, mask, summary, candidates } = differenceFrames(compute, scene.science, scene.reference)
+  const isBright = ({ snr, host }: TrueTransient): boolean => snr >= leastFluxSnr && host === 'sky'
+  const fluxes = scene.transients.filter(isBright).flatMap((truth) => {
+    const found = candidates.find(({ x, y }) => Math.hypot(x - truth.x, y - truth.y) < 2)
+    return found ? [{ measured: found.fluxAdu, error: found.fluxErrorAdu, truth: truth.fluxElectrons }] : []
+  })
+  return {
+    scored: scoreFrame(scorr, mask, scene.transients),
+    ratioError: summary.fluxRatio / scene.fluxRatio - 1,
+    fluxes,
+    peer: typeof other === 'string' ? other : other.peer,
+    peerScored: typeof other === 'string' ? undefined : scoreFrame(other.scorr, mask, scene.transients),
+  }
 }
+
+type Figure = readonly [figure: string, unit: string, of: (frames: readonly ScoredFrame[]) => number]
+
+const meanOf = (frames: readonly ScoredFrame[], of: (frame: ScoredFrame) => number): number =>
+  frames.reduce((sum, frame) => sum + of(frame), 0) / frames.length
+
+/** What can be said of any S_corr. */
+const figures: readonly Figure[] = [
+  ...[4, 4.5, 5, 6].map(
+    (sigma): Figure => [`false positives above ${sigma}`, '1/Mpix', (frames) => falsePerMpix(frames, sigma)],
+  ),
+  ['negatives below −5', '1/Mpix', (frames) => falsePerMpix(frames, 5, -1)],
+  ...[5, 6, 7, 8, 10, 12, 15].map(
+    (snr): Figure => [`completeness at S/N ${snr}`, '%', (frames) => 100 * completeness(frames, snr, 5)],
+  ),
+  ['S/N of 50 % completeness', 'S/N', (frames) => halfComplete(frames, 5)],
+  ['threshold for 1 false positive/Mpix', 'S_corr', (frames) => thresholdFor(frames, 1)],
+  ['S/N of 50 % completeness there', 'S/N', (frames) => halfComplete(frames, thresholdFor(frames, 1))],
+  ['MAD of S_corr', 'S_corr', (frames) => meanOf(frames, ({ sigma }) => sigma)],
+  [
+    '5–10 px from saturation beyond ±5',
+    '% of pixels',
+    (frames) => (100 * meanOf(frames, ({ ring }) => ring.loud)) / meanOf(frames, ({ ring }) => ring.pixels),
+  ],
+]
 
 function sceneRows(compute: Compute, scene: QualityScene): BenchRow[] {
   const measured = scene.seeds.map((seed) => measureSeed(compute, scene, seed))
   const frames = measured.map(({ scored }) => scored)
-  const add = row.bind(undefined, { frame: `scene ${scene.name}`, n: frames.length })
-  const mean = (of: (frame: ScoredFrame) => number): number =>
-    frames.reduce((sum, frame) => sum + of(frame), 0) / frames.length
-  const quiet = thresholdFor(frames, 1)
-  const ringPixels = mean(({ ring }) => ring.pixels)
+  const others = measured.map(({ peerScored }) => peerScored).filter((scored) => scored !== undefined)
+  const { peer } = measured.find(({ peerScored }) => peerScored) ?? measured[0]!
+  const facts = { frame: `scene ${scene.name}`, n: frames.length }
+  const fluxes = measured.flatMap((one) => one.fluxes)
   return [
-    ...[4, 4.5, 5, 6].map((sigma) => add(`false positives above ${sigma}`, '1/Mpix', falsePerMpix(frames, sigma))),
-    add('negatives below −5', '1/Mpix', falsePerMpix(frames, 5, -1)),
-    ...[5, 6, 7, 8, 10, 12, 15].map((snr) =>
-      add(`completeness at S/N ${snr}`, '%', 100 * completeness(frames, snr, 5)),
+    ...figures.map(([figure, unit, of]) =>
+      row(facts, figure, unit, of(frames), {
+        peer,
+        peerValue: others.length === frames.length ? finite(of(others)) : null,
+      }),
     ),
-    add('S/N of 50 % completeness', 'S/N', halfComplete(frames, 5)),
-    add('threshold for 1 false positive/Mpix', 'S_corr', quiet),
-    add('S/N of 50 % completeness there', 'S/N', halfComplete(frames, quiet)),
-    add(
-      'MAD of S_corr',
-      'S_corr',
-      mean(({ sigma }) => sigma),
+    row(facts, 'flux ratio, largest error', '%', 100 * Math.max(...measured.map((m) => Math.abs(m.ratioError)))),
+    row(facts, 'flux of new sources, bias', '%', 100 * median(fluxes.map((flux) => flux.measured / flux.truth - 1))),
+    row(
+      facts,
+      'width of their pulls',
+      'σ',
+      robustSigma(fluxes.map((flux) => (flux.measured - flux.truth) / flux.error)),
     ),
-    add('5–10 px from saturation beyond ±5', '% of pixels', (100 * mean(({ ring }) => ring.loud)) / ringPixels),
-    add('flux ratio, largest error', '%', 100 * Math.max(...measured.map((m) => Math.abs(m.ratioError)))),
   ]
+}
+
+/** JSON has no infinity: a threshold that never finds half is a value that is not there. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null
 }
 
 /** The frames of the DECam pair hold one true brightening; see the manifest beside them. */
@@ -106,32 +167,46 @@ function decamRows(compute: Compute, folder: string): BenchRow[] {
   return Object.entries(decamPairs).flatMap(([name, [science, reference]]) => {
     using _scratch = compute.scope()
     const read = (file: string) => readFrame(compute, `${folder}/${file}.fits`)
-    const { candidates } = differenceFrames(compute, read(science), read(reference))
-    const positive = candidates.filter(({ scorr }) => scorr > 0)
-    const { x, y, withinPixels } = brightening
-    const found = positive.find((c) => Math.hypot(c.x - x, c.y - y) < withinPixels)
-    const add = row.bind(undefined, { frame: `pair ${name}`, n: 1 })
+    const difference = differenceFrames(compute, read(science), read(reference))
+    const other = peerDifference(compute, read(science), read(reference), gainsOf(difference))
+    const positive = difference.candidates.filter(({ scorr }) => scorr > 0)
+    const isIt = ({ x, y }: { x: number; y: number }): boolean =>
+      Math.hypot(x - brightening.x, y - brightening.y) < brightening.withinPixels
+    const found = positive.find(isIt)
+    const facts = { frame: `pair ${name}`, n: 1 }
+    const peaks =
+      typeof other === 'string' ? undefined : openPeaks(other.scorr, difference.mask).filter((p) => p.peak > 5)
+    const peer = typeof other === 'string' ? other : other.peer
     return [
-      add('brightening', 'S_corr', found?.scorr ?? 0),
-      add('other positives', 'count', positive.length - (found ? 1 : 0)),
+      row(facts, 'brightening', 'S_corr', found?.scorr ?? 0, {
+        peer,
+        peerValue: peaks ? (peaks.find(isIt)?.peak ?? 0) : null,
+      }),
+      row(facts, 'other positives', 'count', positive.length - (found ? 1 : 0), {
+        peer,
+        peerValue: peaks ? peaks.filter((peak) => !isIt(peak)).length : null,
+      }),
     ]
   })
 }
 
 function pairRows(result: RealPairResult): BenchRow[] {
-  const add = row.bind(undefined, { frame: `pair ${result.name}`, n: 1 })
+  const { peer = null, peerScore, threshold } = result
+  const add = (figure: string, unit: string, of: (score: Score) => number): BenchRow =>
+    row({ frame: `pair ${result.name}`, n: 1 }, figure, unit, of(result), {
+      peer,
+      peerValue: peerScore ? of(peerScore) : null,
+    })
   return [
-    add('false positives above 5', '1/Mpix', result.falseAbove5),
-    add('false positives above 6', '1/Mpix', result.falseAbove6),
-    add(`completeness at S/N 8, threshold ${result.threshold}`, '%', 100 * result.complete8),
-    add(`completeness at S/N 10, threshold ${result.threshold}`, '%', 100 * result.complete10),
-    add('MAD of S_corr', 'S_corr', result.scorrMad),
+    add('false positives above 5', '1/Mpix', (score) => score.falseAbove5),
+    add('false positives above 6', '1/Mpix', (score) => score.falseAbove6),
+    add('completeness at S/N 8, threshold 5', '%', (score) => 100 * score.complete8Above5),
+    ...(threshold === 5
+      ? []
+      : [add(`completeness at S/N 8, threshold ${threshold}`, '%', (score) => 100 * score.complete8)]),
+    add(`completeness at S/N 10, threshold ${threshold}`, '%', (score) => 100 * score.complete10),
+    row({ frame: `pair ${result.name}`, n: 1 }, 'MAD of S_corr', 'S_corr', result.scorrMad),
   ]
-}
-
-function seriesRows(result: SeriesResult): BenchRow[] {
-  const facts = { frame: `pair ${result.name}`, n: 1 }
-  return [...pairRows(result), row(facts, 'completeness at S/N 8, threshold 5', '%', 100 * result.complete8Above5)]
 }
 
 function realRows(compute: Compute): BenchRow[] {
@@ -140,8 +215,8 @@ function realRows(compute: Compute): BenchRow[] {
   const decam = `${data}pairs/decam`
   return [
     ...(existsSync(decam) ? decamRows(compute, decam) : []),
-    ...measureRealPairs(compute, `${data}pairs`).flatMap(pairRows),
-    ...measureHatSeries(compute, `${data}series/hatp32`).flatMap(seriesRows),
+    ...measureRealPairs(compute, `${data}pairs`, true).flatMap(pairRows),
+    ...measureHatSeries(compute, `${data}series/hatp32`, { withPeer: true }).flatMap(pairRows),
   ]
 }
 

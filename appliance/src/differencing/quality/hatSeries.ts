@@ -14,7 +14,8 @@ import { detectorMedian } from '../../preprocessing/hotPixels.ts'
 import { differenceFrames } from '../difference.ts'
 import { buildReference } from '../references.ts'
 import { median } from '../robust.ts'
-import { injectSources, type RealPairResult, scoreRealPair, withBadPixels } from './realPairs.ts'
+import { peerDifference } from './peer.ts'
+import { gainsOf, injectSources, type RealPairResult, scoreRealPair, withBadPixels } from './realPairs.ts'
 
 /**
  * Quality on a drifting night of a small telescope: raw frames of undersampled stars (HAT-P-32, 650 × 500, FWHM 2 px,
@@ -27,23 +28,21 @@ export interface SeriesOptions {
   /** Frames averaged into the reference; 30. With 1 it is a single exposure. */
   readonly referenceFrames?: number
   readonly threshold?: number
-}
-
-export interface SeriesResult extends RealPairResult {
-  /** Share of the sources of S/N 8 found at 5 sigma. */
-  readonly complete8Above5: number
+  /** The peer of the quality tables has the same frames, smoothed by 0.6 px: of all smoothings that serves it best. */
+  readonly withPeer?: boolean
 }
 
 const injectedPerMpix = 130
 /** Of the 12-bit converter: beyond it a pixel has lost light. */
 const saturatedAdu = 3500
+const peerSmoothPixels = 0.6
 
 /** One result for each science frame; none where the files are absent. Throws what reading and differencing throw. */
 export function measureHatSeries(
   compute: Compute,
   folder: string,
-  { frames = [30, 50, 68], referenceFrames = 30, threshold = 6 }: SeriesOptions = {},
-): readonly SeriesResult[] {
+  { frames = [30, 50, 68], referenceFrames = 30, threshold = 6, withPeer = false }: SeriesOptions = {},
+): readonly RealPairResult[] {
   if (!existsSync(folder)) return []
   const paths = readdirSync(folder)
     .filter((name) => /\.fits(\.gz)?$/.test(name))
@@ -77,8 +76,9 @@ export function measureHatSeries(
       const injected = injectSources(compute, science, count, createRandom(`inject/hatp32/${index}`))
       const difference = differenceFrames(compute, science, reference, { threshold: 5 })
       const covered = injected.filter(({ x, y }) => isCovered(difference.mask, x, y))
-      const score = (above: number) => scoreRealPair(`HAT-P-32 ${index}`, difference, covered, above)
-      return { ...score(threshold), complete8Above5: score(5).complete8 }
+      const options = { ...gainsOf(difference), smoothPixels: peerSmoothPixels }
+      const other = withPeer ? peerDifference(compute, science, reference, options) : undefined
+      return scoreRealPair(`HAT-P-32 ${index}`, difference, covered, threshold, other)
     })
   } finally {
     rmSync(spill, { recursive: true, force: true })

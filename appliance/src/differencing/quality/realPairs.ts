@@ -12,23 +12,31 @@ import { type Prepared, photometricStars, prepare } from '../prepare.ts'
 import { measurePsf, type PsfModel, psfRadius } from '../psf.ts'
 import { median, robustSigma } from '../robust.ts'
 import { StarGrid } from '../starGrid.ts'
+import { openPeaks, type PeerDifference, type PeerOptions, peerDifference } from './peer.ts'
 
 /**
  * Quality on real pairs: point sources of the frame's own PSF are injected into the science frame and looked for; every other
  * positive candidate off the masks is counted against us.
  */
-export interface RealPairResult {
+export interface RealPairResult extends Score {
   readonly name: string
   readonly megapixels: number
+  readonly threshold: number
+  readonly engine: string
+  readonly scorrMad: number
+  /** Name and versions of the peer on the same frames, or why there is none; undefined when it was not asked. */
+  readonly peer: string | undefined
+  readonly peerScore: Score | undefined
+}
+
+export interface Score {
   /** Positive candidates above 5 and above 6 that are no injected source, per megapixel. */
   readonly falseAbove5: number
   readonly falseAbove6: number
   /** Share of the injected sources of S/N 8 and of S/N 10 found above the threshold. */
   readonly complete8: number
   readonly complete10: number
-  readonly threshold: number
-  readonly engine: string
-  readonly scorrMad: number
+  readonly complete8Above5: number
 }
 
 interface Injected {
@@ -144,33 +152,63 @@ function addSource({ science }: Frame, stamp: ArrayLike<number>, x: number, y: n
 const counted = ({ scorr, flags }: Candidate): boolean =>
   scorr > 0 && !flags.includes('masked') && !flags.includes('nearSaturated') && !flags.includes('edge')
 
-export function scoreRealPair(
-  name: string,
-  difference: Difference,
+interface Find {
+  readonly x: number
+  readonly y: number
+  readonly scorr: number
+  /** False for what lies on masks, at borders and beside saturated stars. */
+  readonly counts: boolean
+}
+
+function scoreFinds(
+  finds: readonly Find[],
   injected: readonly Injected[],
   threshold: number,
-): RealPairResult {
-  const { candidates, science, summary } = difference
-  const megapixels = (science.width * science.height) / 1e6
-  const isInjected = (c: Candidate): boolean => injected.some((s) => Math.hypot(s.x - c.x, s.y - c.y) < 10)
-  const false_ = candidates.filter((c) => counted(c) && !isInjected(c))
-  const share = (snr: number): number => {
+  megapixels: number,
+): Score {
+  const isInjected = (find: Find): boolean => injected.some((s) => Math.hypot(s.x - find.x, s.y - find.y) < 10)
+  const wrong = finds.filter((find) => find.counts && !isInjected(find))
+  const share = (snr: number, above: number): number => {
     const all = injected.filter((s) => s.snr === snr)
-    const found = all.filter((s) =>
-      candidates.some((c) => c.scorr > threshold && Math.hypot(s.x - c.x, s.y - c.y) < 2.5),
-    )
+    const found = all.filter((s) => finds.some((f) => f.scorr > above && Math.hypot(s.x - f.x, s.y - f.y) < 2.5))
     return found.length / all.length
+  }
+  return {
+    falseAbove5: wrong.filter(({ scorr }) => scorr > 5).length / megapixels,
+    falseAbove6: wrong.filter(({ scorr }) => scorr > 6).length / megapixels,
+    complete8: share(8, threshold),
+    complete10: share(10, threshold),
+    complete8Above5: share(8, 5),
+  }
+}
+
+/** Sources nearer to the border than this are not looked for in the peer's S_corr, whose peaks begin there. */
+const peerEdgePixels = 32
+
+export function scoreRealPair(
+  name: string,
+  { candidates, science, mask, summary }: Difference,
+  injected: readonly Injected[],
+  threshold: number,
+  other?: PeerDifference | string,
+): RealPairResult {
+  const megapixels = (science.width * science.height) / 1e6
+  const finds = candidates.map((candidate) => ({ ...candidate, counts: counted(candidate) }))
+  const isInner = ({ x, y }: Injected): boolean =>
+    Math.min(x, y, science.width - 1 - x, science.height - 1 - y) > peerEdgePixels
+  const scoredPeer = (one: PeerDifference): Score => {
+    const peaks = openPeaks(one.scorr, mask).map(({ x, y, peak }) => ({ x, y, scorr: peak, counts: true }))
+    return scoreFinds(peaks, injected.filter(isInner), threshold, megapixels)
   }
   return {
     name,
     megapixels,
-    falseAbove5: false_.filter(({ scorr }) => scorr > 5).length / megapixels,
-    falseAbove6: false_.filter(({ scorr }) => scorr > 6).length / megapixels,
-    complete8: share(8),
-    complete10: share(10),
+    ...scoreFinds(finds, injected, threshold, megapixels),
     threshold,
     engine: summary.engine,
     scorrMad: summary.scorrMad,
+    peer: typeof other === 'string' ? other : other?.peer,
+    peerScore: other === undefined || typeof other === 'string' ? undefined : scoredPeer(other),
   }
 }
 
@@ -182,6 +220,8 @@ export interface RealPairRequest {
   readonly options?: DifferenceOptions
   /** For raw frames, whose cosmic rays nobody marked. */
   readonly rays?: CosmicRayOptions
+  /** The peer of the quality tables has the same frames, too. */
+  readonly withPeer?: boolean | undefined
 }
 
 const injectedPerMpix = 130
@@ -192,12 +232,21 @@ export function measureRealPair(compute: Compute, request: RealPairRequest): Rea
   const count = Math.round((injectedPerMpix * request.science.width * request.science.height) / 1e6)
   const injected = injectSources(compute, request.science, count, createRandom(`inject/${name}`))
   const clean = (frame: Frame): Frame => (request.rays ? cosmicRays(compute, frame, request.rays).frame : frame)
-  const difference = differenceFrames(compute, clean(request.science), clean(request.reference), options)
-  return scoreRealPair(name, difference, injected, threshold)
+  const [science, reference] = [clean(request.science), clean(request.reference)]
+  const difference = differenceFrames(compute, science, reference, options)
+  const other = request.withPeer ? peerDifference(compute, science, reference, gainsOf(difference)) : undefined
+  return scoreRealPair(name, difference, injected, threshold, other)
+}
+
+export function gainsOf({ summary }: Difference): PeerOptions {
+  return {
+    gainScience: summary.gainScience.electronsPerAdu,
+    gainReference: summary.gainReference.electronsPerAdu,
+  }
 }
 
 /** TOROS and NIRCam; nothing where the files are absent. */
-export function measureRealPairs(compute: Compute, folder: string): readonly RealPairResult[] {
+export function measureRealPairs(compute: Compute, folder: string, withPeer = false): readonly RealPairResult[] {
   if (!existsSync(folder)) return []
   const pair = (name: string, path: string, rays?: CosmicRayOptions): RealPairResult => {
     using _scratch = compute.scope()
@@ -205,7 +254,7 @@ export function measureRealPairs(compute: Compute, folder: string): readonly Rea
       readFrame(compute, `${folder}/${path}/sci.fits`),
       readFrame(compute, `${folder}/${path}/ref.fits`),
     ]
-    return measureRealPair(compute, { name, science, reference, threshold: 5, ...(rays && { rays }) })
+    return measureRealPair(compute, { name, science, reference, threshold: 5, withPeer, ...(rays && { rays }) })
   }
   return [pair('TOROS', 'toros-eso085', { gainElectronsPerAdu: 1.5, readNoiseElectrons: 10 }), pair('NIRCam', 'nircam')]
 }
