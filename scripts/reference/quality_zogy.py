@@ -5,7 +5,7 @@ noise from PSF-weighted fluxes and windowed positions, and ZOGY (Zackay, Ofek & 
 tiles of 512 px with a border of 32, its variance from images smoothed by 1 px.
 
 Argument: a folder with science.fits and reference.fits (EGAIN and SATURATE in their headers; masked pixels filled).
-Options: --no-registration-noise leaves V_ast out, as the open codes do whose default it is; --smooth SIGMA smooths both.
+Option: --no-registration-noise leaves V_ast out, as some open codes do.
 Writes scorr.f32 beside them. Prints one JSON object: {peer, ratio, fwhm}.
 """
 import json
@@ -45,6 +45,7 @@ class Frame:
         self.rms = background.rms()
         self.noise = background.globalrms
         self.gain = gain
+        self.covered = finite
         self.measure()
 
     def measure(self):
@@ -72,7 +73,7 @@ class Psf:
             data = np.where(frame.saturated, 1e9, frame.data).astype(np.float32)
             fits.writeto(os.path.join(work, "f.fits"), data)
             with open(os.path.join(work, "p"), "w") as file:
-                file.write("\n".join(["VIGNET(35,35)", "X_IMAGE", "Y_IMAGE", "FLUX_RADIUS", "SNR_WIN", "FLUX_APER(1)",
+                file.write("\n".join(["VIGNET(31,31)", "X_IMAGE", "Y_IMAGE", "FLUX_RADIUS", "SNR_WIN", "FLUX_APER(1)",
                                       "FLUXERR_APER(1)", "ELONGATION", "FLAGS"]))
             run(["source-extractor", "f.fits", "-PARAMETERS_NAME", "p", "-CATALOG_TYPE", "FITS_LDAC", "-CATALOG_NAME", "c.cat",
                  "-FILTER_NAME", "/usr/share/source-extractor/default.conv", "-DETECT_THRESH", "5", "-GAIN", str(frame.gain),
@@ -81,7 +82,7 @@ class Psf:
             with fits.open(os.path.join(work, "c.cat"), mode="update", memmap=False) as hdus:
                 rows = hdus[2].data
                 good = rows[rows["FLAGS"] == 0]
-                hdus[2].data = good[np.argsort(good["SNR_WIN"])[::-1][:400]]
+                hdus[2].data = good[np.argsort(good["SNR_WIN"])[::-1][:250]]
             # Nodes finer than pixels are solved for together, which takes minutes with all the stars and 51² nodes.
             size, sampling = ("31,31", "1") if frame.fwhm > 2.6 else ("27,27", str(max(0.4, frame.fwhm / 2.9)))
             run(["psfex", "c.cat", "-PSFVAR_DEGREES", str(degree), "-PSF_SIZE", size, "-PSF_SAMPLING", sampling, "-WRITE_XML", "N",
@@ -105,16 +106,28 @@ class Psf:
         return (stamp / stamp.sum()).astype(np.float32)
 
 
+def affine_between(source, target):
+    """3 × 3, source to target pixels: a similarity from 100 control points, then an affine map through all stars that match."""
+    transform, _ = astroalign.find_transform(source[:100, :2], target[:100, :2], max_control_points=100)
+    matrix = transform.params
+    homogeneous = np.column_stack([source[:, :2], np.ones(len(source))])
+    distance, index = spatial.cKDTree(target[:, :2]).query((matrix @ homogeneous.T)[:2].T, distance_upper_bound=1.5)
+    matched = np.isfinite(distance)
+    if matched.sum() >= 10:
+        matrix = matrix.copy()
+        matrix[:2] = np.linalg.lstsq(homogeneous[matched], target[index[matched], :2], rcond=None)[0].T
+    return matrix
+
+
 def align(science, reference, raw):
-    """The reference on the science grid, by a similarity from 50 control points; as it is where nothing moved."""
-    points = [f.stars[f.stars[:, 4] == 0][:200, :2] for f in (reference, science)]
+    """The reference on the science grid; as it is where nothing moved."""
     try:
-        transform, _ = astroalign.find_transform(*points, max_control_points=50)
-    except Exception:  # fewer stars than it needs: frames that are on one grid already
+        matrix = affine_between(reference.stars, science.stars)
+    except Exception:  # fewer stars than astroalign needs: frames that are on one grid already
         return reference
     height, width = science.data.shape
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
-    inverse = np.linalg.inv(transform.params)
+    inverse = np.linalg.inv(matrix)
     moved = (inverse @ np.column_stack([corners, np.ones(4)]).T)[:2].T
     if science.data.shape == reference.data.shape and np.abs(moved - corners).max() < 0.3:
         return reference
@@ -122,6 +135,7 @@ def align(science, reference, raw):
     warped = lambda image, order: ndimage.affine_transform(image, turn, shift, output_shape=(height, width), order=order)  # noqa: E731
     data, gain, saturate = raw
     out = Frame(np.where(warped(np.ones_like(data), 0) > 0, warped(reference.data, 5), 0).astype(np.float32), gain, 1e30)
+    out.covered = warped(reference.covered.astype(np.float32), 0) > 0
     out.saturated = warped((data >= saturate).astype(np.float32), 1) > 0
     return out
 
@@ -154,6 +168,15 @@ def compare(science, reference, psf_n, psf_r):
     moves = np.array(moves)
     offset = np.median(moves, axis=0)
     return np.median(ratios), offset, 1.4826 * np.median(np.abs(moves - offset), axis=0)
+
+
+def level(science, reference, ratio):
+    """Takes off what both skies, measured apart, leave in the difference; clears what either frame does not have."""
+    both = science.covered & reference.covered
+    rest = np.ascontiguousarray(science.data - reference.data / ratio, dtype=np.float32)
+    cells = max(16, min(64, min(rest.shape) // 3))
+    science.data -= sep.Background(rest, mask=~both | science.saturated | reference.saturated, bw=cells, bh=cells).back()
+    science.data[~both] = reference.data[~both] = 0
 
 
 def spectrum(stamp, n):
@@ -200,17 +223,16 @@ def main():
     sep.set_extract_pixstack(10_000_000)
     sep.set_sub_object_limit(100_000)
     raw = [load(os.path.join(folder, name)) for name in ("science.fits", "reference.fits")]
-    smooth = float(options[options.index("--smooth") + 1]) if "--smooth" in options else 0
-    if smooth:
-        raw = [(ndimage.gaussian_filter(data, smooth), gain, saturate) for data, gain, saturate in raw]
     science, reference = (Frame(*one) for one in raw)
     reference = align(science, reference, raw[1])
     psf_n, psf_r = Psf(science), Psf(reference)
     ratio, offset, scatter = compare(science, reference, psf_n, psf_r)
+    level(science, reference, ratio)
     registration = np.zeros(2) if "--no-registration-noise" in options else np.maximum(0.01, scatter)
     score = difference(science, reference, psf_n, psf_r, ratio, offset, registration)
-    score -= np.median(score)
-    mad = 1.4826 * np.median(np.abs(score))
+    both = science.covered & reference.covered
+    score -= np.median(score[both])
+    mad = 1.4826 * np.median(np.abs(score[both]))
     if abs(mad - 1) > 0.03:
         score /= mad
     score.astype("<f4").tofile(os.path.join(folder, "scorr.f32"))

@@ -48,7 +48,7 @@ The frames are not part of this repository; without them this table is empty. So
 of all but the DECam pairs, which hold one true brightening; every other positive candidate off masked pixels counts as false. The
 ratio is the source's flux over the scatter of a matched filter's fluxes on empty sky of the new frame alone; noise of the reference
 comes on top. HAT-P-32 is a night of undersampled frames of a small telescope, calibrated by nothing but itself; some 20 sources of either
-ratio are in each frame, so that one of them is 5 %. The peer has those frames smoothed by 0.6 px.
+ratio are in each frame, so that one of them is 5 %.
 
 ${tableOf(rows, pair)}`
 }

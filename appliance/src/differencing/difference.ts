@@ -72,6 +72,8 @@ export interface Difference {
  */
 const undersampledFwhm = 2.3
 const undersampledThreshold = 6
+/** A frame this wide passes nothing of what pixels of the other cannot show. */
+const wideFwhm = 2.8
 /** The highest pixel of an undersampled star shows at least this share of its peak. */
 const pixelShare = 0.75
 const usualThreshold = 5
@@ -346,8 +348,10 @@ class Work {
   }
 }
 
+/** One frame's stars are, and the other's are not wide enough to smooth what that leaves. */
 function isUndersampled({ science, reference }: Sides): boolean {
-  return Math.min(science.psf.fwhmPixels, reference.psf.fwhmPixels) < undersampledFwhm
+  const widths = [science.psf.fwhmPixels, reference.psf.fwhmPixels]
+  return Math.min(...widths) < undersampledFwhm && Math.max(...widths) < wideFwhm
 }
 
 /** What is left of both skies biases the faint: in S_corr their detection, in D their photometry. */

@@ -28,14 +28,13 @@ export interface SeriesOptions {
   /** Frames averaged into the reference; 30. With 1 it is a single exposure. */
   readonly referenceFrames?: number
   readonly threshold?: number
-  /** The peer of the quality tables has the same frames, smoothed by 0.6 px: of all smoothings that serves it best. */
+  /** The peer of the quality tables has the same frames. */
   readonly withPeer?: boolean
 }
 
 const injectedPerMpix = 130
 /** Of the 12-bit converter: beyond it a pixel has lost light. */
 const saturatedAdu = 3500
-const peerSmoothPixels = 0.6
 
 /** One result for each science frame; none where the files are absent. Throws what reading and differencing throw. */
 export function measureHatSeries(
@@ -76,8 +75,7 @@ export function measureHatSeries(
       const injected = injectSources(compute, science, count, createRandom(`inject/hatp32/${index}`))
       const difference = differenceFrames(compute, science, reference, { threshold: 5 })
       const covered = injected.filter(({ x, y }) => isCovered(difference.mask, x, y))
-      const options = { ...gainsOf(difference), smoothPixels: peerSmoothPixels }
-      const other = withPeer ? peerDifference(compute, science, reference, options) : undefined
+      const other = withPeer ? peerDifference(compute, science, reference, gainsOf(difference)) : undefined
       return scoreRealPair(`HAT-P-32 ${index}`, difference, covered, threshold, other)
     })
   } finally {

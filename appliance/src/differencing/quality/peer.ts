@@ -22,8 +22,6 @@ export interface PeerOptions {
   /** Electrons per ADU, where the headers do not say. */
   readonly gainScience?: number
   readonly gainReference?: number
-  /** Both frames are smoothed by a Gaussian of this σ before, as undersampled ones need. */
-  readonly smoothPixels?: number
 }
 
 const python = '/usr/bin/python3'
@@ -47,8 +45,7 @@ export function peerDifference(
   try {
     writeFileSync(join(folder, 'science.fits'), encodeFrame(plain(compute, science, options.gainScience)))
     writeFileSync(join(folder, 'reference.fits'), encodeFrame(plain(compute, reference, options.gainReference)))
-    const smooth = options.smoothPixels ? ['--smooth', String(options.smoothPixels)] : []
-    const said = execFileSync(python, [script, folder, ...smooth], {
+    const said = execFileSync(python, [script, folder], {
       timeout: childMs,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
