@@ -69,6 +69,17 @@ test('masters built from files by rows are those of frames in memory, carry thei
     file.science.data.reduce((sum, value) => sum + (value - 300) ** 2, 0) / file.science.data.length,
   )
   expect(Math.abs(std ** 2 / file.header.number('MVARFIX')! - 1)).toBeLessThan(0.04)
+  const older = [0, 1].map((k) => write(`other-${k}.fits`, 900, biasHeader.with('GAIN', 0), false))
+  const mixed = await buildMasterFile(compute, {
+    type: 'bias',
+    rawPaths: [...older, ...rawPaths],
+    biasPath: undefined,
+    outPath: join(folder, 'bias-b-7.fits'),
+    camera,
+  })
+  // Two frames of another gain are left out: their level of 900 ADU would show.
+  expect(mixed.frames).toBe(5)
+  expect(readFrame(compute, join(folder, 'bias-b-7.fits')).science.data).toEqual(inMemory.plane.data)
   const rawPath = write('light.fits', 800, frame, false)
   const other = readMasters(compute, frame.with('GAIN', 1), { bias: [outPath] })
   expect(other.masters.bias).toBeUndefined()

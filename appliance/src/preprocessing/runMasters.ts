@@ -80,7 +80,7 @@ async function build(
     tx.event('master.built', {
       masterId,
       type,
-      frames: set.length,
+      frames: made.frames,
       path,
       sha256,
       ...(made.readNoiseAdu !== undefined && { readNoiseElectrons: made.readNoiseAdu * gain }),

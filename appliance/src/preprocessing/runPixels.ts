@@ -4,7 +4,7 @@ import type { CameraSettings, FieldSettings } from '../contract/config.ts'
 import type { FrameQuality } from '../contract/records.ts'
 import type { Compute } from '../frames/compute.ts'
 import { FitsHeader, real } from '../frames/fits/header.ts'
-import { openRowFile, rawSize, readRaw } from '../frames/fits/rawImage.ts'
+import { openRowFile, type RowFile, rawSize, readRaw } from '../frames/fits/rawImage.ts'
 import { openFits } from '../frames/fits/read.ts'
 import { encodeFits, encodeFrame } from '../frames/fits/write.ts'
 import type { Frame } from '../frames/frame.ts'
@@ -12,7 +12,7 @@ import { wcsToHeader } from '../frames/wcs.ts'
 import { openStarCatalogue } from '../observations/starCatalogue.ts'
 import { writeDurably } from '../store/frameFiles.ts'
 import type { Expected } from './grade.ts'
-import type { MasterLimits } from './masterChoice.ts'
+import { type MasterLimits, sameReadout } from './masterChoice.ts'
 import {
   type MasterFile,
   type MasterPaths,
@@ -171,6 +171,8 @@ export interface MasterInput {
 
 export interface MasterOutput {
   readonly sha256: string
+  /** Those that were combined: of one gain, offset, binning and readout mode. */
+  readonly frames: number
   readonly readNoiseAdu?: number
   readonly gainElectronsPerAdu?: number
 }
@@ -180,7 +182,7 @@ export async function buildMasterFile(compute: Compute, input: MasterInput): Pro
   using open = new DisposableStack()
   const folder = dirname(input.outPath)
   mkdirSync(folder, { recursive: true, mode: 0o750 })
-  const frames = input.rawPaths.map((path) => open.use(openRowFile(compute, path, folder)))
+  const frames = ofOneReadout(input.rawPaths.map((path) => open.use(openRowFile(compute, path, folder))))
   const bias = input.biasPath === undefined ? undefined : readMaster(compute, input.biasPath)
   const master = masterOf(compute, input, frames, bias)
   const header = masterHeader(frames[0]?.header ?? FitsHeader.empty, master, {
@@ -197,9 +199,16 @@ export async function buildMasterFile(compute: Compute, input: MasterInput): Pro
   const { readNoiseAdu, gainElectronsPerAdu } = master
   return {
     sha256,
+    frames: master.frames,
     ...(readNoiseAdu !== undefined && { readNoiseAdu }),
     ...(gainElectronsPerAdu !== undefined && { gainElectronsPerAdu }),
   }
+}
+
+/** The frames of the newest one's readout mode: settings were changed before it, and a mean of both would be of none. */
+function ofOneReadout(frames: readonly RowFile[]): RowFile[] {
+  const newest = frames.at(-1)
+  return newest ? frames.filter((frame) => sameReadout(frame.header, newest.header)) : []
 }
 
 function masterOf(
