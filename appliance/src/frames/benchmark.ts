@@ -8,6 +8,7 @@ import { systemClock } from '@nightjar/firmware-bridge/clock.ts'
 import { NightjarError } from '@nightjar/firmware-bridge/errors.ts'
 import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import type { BenchRow } from '../contract/bench.ts'
+import { benchTiles } from './benchTiles.ts'
 import { type Compute, createCompute } from './compute.ts'
 import { convolveSeparable, gaussianTaps } from './convolve.ts'
 import { planFft } from './fft.ts'
@@ -170,6 +171,7 @@ export async function benchFrames(): Promise<BenchRow[]> {
         if (threads === 1) rows.push(memoryRow(compute, side))
       }
     }
+    rows.push(...(await benchTiles()))
     return rows
   } finally {
     rmSync(folder, { recursive: true })
