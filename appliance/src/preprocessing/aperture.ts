@@ -59,7 +59,10 @@ export function measureApertures(
   const scratchBytes = scratchFor(Math.max(...radiiPixels), outerPixels)
   const scratch = [compute.allocate(scratchBytes * compute.threads), scratchBytes]
   const table = new Float64Array(compute.memory.buffer, tableAt, places.length * words)
-  for (const [row, { x, y }] of places.entries()) table.set([x, y], row * words)
+  for (const [row, { x, y }] of places.entries()) {
+    table[row * words] = x
+    table[row * words + 1] = y
+  }
   const radii = new Float64Array(compute.memory.buffer, radiiAt, radiiPixels.length)
   radii.set(order.map((k) => radiiPixels[k]!))
   const plane = [science.pointer, mask?.pointer ?? 0, science.width, science.height, unusable, notSky]
@@ -67,7 +70,7 @@ export function measureApertures(
   compute.rows('measureApertureRows', places.length, [table.byteOffset, words * 8, ...plane, ...rules, ...scratch])
   const areaPixels = radiiPixels.map((radius) => Math.PI * radius * radius)
   const columns = radiiPixels.map((_, k) => order.indexOf(k))
-  return places.map((_, row) => fluxOf(table.subarray(row * words, (row + 1) * words), columns, areaPixels))
+  return places.map((_, row) => fluxOf(table, row * words, columns, areaPixels))
 }
 
 /** Ring pixels twice, for sorting, and three numbers for each column of the largest circle. */
@@ -77,20 +80,19 @@ function scratchFor(largestPixels: number, outerPixels: number): number {
 }
 
 function fluxOf(
-  star: Float64Array,
+  table: Float64Array,
+  at: number,
   columns: readonly number[],
   areaPixels: readonly number[],
 ): ApertureFlux | undefined {
-  const [, , skyAdu, skyRmsAdu, skyPixels, peakAdu, maskBits] = star as unknown as number[]
-  if (skyPixels === 0) return undefined
-  const fluxAdu = columns.map((column) => star[wordsBeforeFlux + column]!)
+  if (table[at + 4] === 0) return undefined
   return {
-    fluxAdu,
+    fluxAdu: columns.map((column) => table[at + wordsBeforeFlux + column]!),
     areaPixels,
-    skyAdu: skyAdu!,
-    skyRmsAdu: skyRmsAdu!,
-    skyPixels: skyPixels!,
-    peakAdu: peakAdu!,
-    maskBits: maskBits!,
+    skyAdu: table[at + 2]!,
+    skyRmsAdu: table[at + 3]!,
+    skyPixels: table[at + 4]!,
+    peakAdu: table[at + 5]!,
+    maskBits: table[at + 6]!,
   }
 }

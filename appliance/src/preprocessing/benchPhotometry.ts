@@ -12,8 +12,10 @@ import { createCompute } from '../frames/compute.ts'
 import type { Plane } from '../frames/plane.ts'
 import { measureApertures } from './aperture.ts'
 import { measureBackground } from './background.ts'
+import { timed as timedCaller } from './benchPeers.ts'
 import { injectedLimit } from './limitingMagnitude.ts'
 import { limitingMagnitude } from './photometry.ts'
+import { measureMoments } from './starMoments.ts'
 import { measureStars } from './stars.ts'
 
 /** Aperture photometry of 1000 stars beside sep and photutils on the same frame, and what the limit by injection costs. */
@@ -87,7 +89,7 @@ async function peersOn(files: readonly string[]): Promise<Peers> {
   }
 }
 
-/** One thread: a star is the unit of work here, and a series has enough frames for the others. */
+/** Beside the peers one thread: a star is the unit of work, and a series has enough frames for the others. */
 export async function benchPhotometry({ clock }: { readonly clock: Clock }): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-photometry-'))
   try {
@@ -114,7 +116,11 @@ async function benchSide(clock: Clock, side: number, folder: string): Promise<Be
   })
   const centre = middle(ratios)
   const scatter = 148.26 * middle(ratios.map((ratio) => Math.abs(ratio - centre)))
-  const stars = measureStars(compute, science, undefined, measureBackground(compute, science, undefined))
+  const background = measureBackground(compute, science, undefined)
+  const stars = measureStars(compute, science, undefined, background).slice(0, count)
+  const shapes = timed(clock, () => {
+    measureMoments(compute, science, undefined, background, stars)
+  })
   const aboutFluxAdu = 10 ** (-0.4 * limitingMagnitude(0, noise, fwhm))
   const limit = timed(clock, () => {
     injectedLimit(compute, science, undefined, stars, { fwhmPixels: fwhm, aboutFluxAdu })
@@ -126,7 +132,37 @@ async function benchSide(clock: Clock, side: number, folder: string): Promise<Be
     rows.push(rowOf(`apertures of ${count} stars`, 'CPU ms', side, ours.cpuMs, label, peer?.cpuMs))
     rows.push(rowOf('scatter of aperture fluxes', '%', side, scatter, label, peer?.scatterPercent))
   }
+  const peer = peers.sepShapes?.[side]
+  const shapeLabel = peer?.peer ?? `apt-get install ${packages.sep}`
+  rows.push(
+    rowOf(
+      `half-light radii, windowed places, isophotes of ${count} stars`,
+      'CPU ms',
+      side,
+      shapes.cpuMs,
+      shapeLabel,
+      peer?.cpuMs,
+    ),
+  )
+  for (const threads of [1, 2]) {
+    const ms = apertureMs(clock, side, truth, threads)
+    rows.push({ ...rowOf(manyFigure, 'CPU ms of the caller', side, ms, null, undefined), threads })
+  }
   return rows
+}
+
+/** Enough stars for two threads to share. */
+const manyTimes = 20
+const manyFigure = `apertures of ${manyTimes * count} stars`
+
+function apertureMs(clock: Clock, side: number, truth: readonly Truth[], threads: number): number {
+  using compute = createCompute({ threads })
+  const science = compute.float32(side, side)
+  draw(side, science)
+  const many = Array.from({ length: manyTimes }, () => truth).flat()
+  return timedCaller(clock, runs, () => {
+    measureApertures(compute, science, undefined, many, aperture)
+  }).callerMs
 }
 
 function rowOf(
