@@ -1,11 +1,13 @@
 import { basisOf, type Degree, type Framing } from './psfField.ts'
 import { gridSide, StampSpline, splineCoefficients } from './spline.ts'
 
-/** The stamp divided by its sum. */
-export function normalised(stamp: Float64Array): Float64Array {
+/** Divides the stamp by its sum, in place. */
+function normalised(stamp: Float64Array): Float64Array {
   let sum = 0
   for (let i = 0; i < stamp.length; i++) sum += stamp[i]!
-  return stamp.map((v) => v / sum)
+  const share = 1 / sum
+  for (let i = 0; i < stamp.length; i++) stamp[i] = stamp[i]! * share
+  return stamp
 }
 
 /** The frame is divided into cells × cells; within each one spline serves. */
