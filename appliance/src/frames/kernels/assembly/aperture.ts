@@ -202,16 +202,27 @@ function clippedSky(star: usize, sorted: usize, count: i32): void {
     store<f64>(star, 0, countWord)
     return
   }
-  let sum: f64 = 0
-  for (let i = from; i < to; i++) sum += at(sorted, i)
-  const mean = sum / <f64>n
-  let square: f64 = 0
-  for (let i = from; i < to; i++) {
-    const away = at(sorted, i) - mean
+  // About the middle one, so that one pass is precise enough; two sums at a time.
+  const origin = at(sorted, (from + to) >> 1)
+  const origins = f64x2.splat(origin)
+  let sums = f64x2.splat(0)
+  let squares = f64x2.splat(0)
+  let i = from
+  for (; i + 2 <= to; i += 2) {
+    const away = f64x2.sub(f64x2.promote_low_f32x4(v128.load64_zero(sorted + (<usize>i << 2))), origins)
+    sums = f64x2.add(sums, away)
+    squares = f64x2.add(squares, f64x2.mul(away, away))
+  }
+  let sum = f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1)
+  let square = f64x2.extract_lane(squares, 0) + f64x2.extract_lane(squares, 1)
+  if (i < to) {
+    const away = at(sorted, i) - origin
+    sum += away
     square += away * away
   }
-  store<f64>(star, mean, skyWord)
-  store<f64>(star, Math.sqrt(square / <f64>(n - 1)), rmsWord)
+  const offset = sum / <f64>n
+  store<f64>(star, origin + offset, skyWord)
+  store<f64>(star, Math.sqrt(Math.max(0, square - sum * offset) / <f64>(n - 1)), rmsWord)
   store<f64>(star, <f64>n, countWord)
 }
 
