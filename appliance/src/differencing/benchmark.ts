@@ -13,6 +13,7 @@ import { readFrame } from '../frames/fits/read.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { createMesh } from '../frames/mesh.ts'
 import type { Plane } from '../frames/plane.ts'
+import { benchKernel } from './benchKernel.ts'
 import { benchLiveStack, measureLiveStack } from './benchLiveStack.ts'
 import { benchPsf } from './benchPsf.ts'
 import { benchDifferencingQuality } from './benchQuality.ts'
@@ -202,7 +203,7 @@ export async function benchDifferencing(options: { readonly quality: boolean }):
   const folder = mkdtempSync(join(tmpdir(), 'nightjar-bench-differencing-'))
   try {
     const peers = await peerTimes()
-    const out: BenchRow[] = [...(await benchWarp(systemClock)), ...benchPsf(systemClock)]
+    const out: BenchRow[] = [...(await benchWarp(systemClock)), ...benchPsf(systemClock), ...benchKernel(systemClock)]
     for (const side of sides) {
       const { science, reference } = writeScene(folder, side)
       for (const threads of new Set([1, availableParallelism()])) {
