@@ -20,7 +20,7 @@ import { measureStars } from './stars.ts'
 
 /** Aperture photometry of 1000 stars beside sep and photutils on the same frame, and what the limit by injection costs. */
 const sides = [2048, 4096] as const
-const runs = 5
+const runs = 15
 const count = 1000
 const python = '/usr/bin/python3'
 const peerScript = fileURLToPath(new URL('../../../scripts/reference/bench_photometry_peers.py', import.meta.url))
