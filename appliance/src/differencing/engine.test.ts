@@ -155,12 +155,16 @@ describe('the choice of an engine', () => {
     expect(() => subtractWithChoice(compute, input)).toThrow(/no numbers; and with a matching kernel: /)
   })
 
-  test('prefers the kernel only where it is clearly cleaner of both signs', () => {
+  test('prefers the kernel only where it is clearly cleaner of one sign and no worse of the other', () => {
     const few = { sigma: 1, negativePerMpix: 40, positivePerMpix: 50 }
     const many = { sigma: 1, negativePerMpix: 300, positivePerMpix: 50 }
     expect([isClearlyCleaner(few, many), isClearlyCleaner(many, few)]).toEqual([true, false])
     // Sources that only one of them leaves behind.
     expect(isClearlyCleaner({ ...few, positivePerMpix: 200 }, many)).toBe(false)
     expect(isClearlyCleaner({ ...few, negativePerMpix: 0 }, few)).toBe(false)
+    // Correlated noise: hardly more negative pixels and a twentieth of the positive ones.
+    const correlated = { sigma: 1, negativePerMpix: 593, positivePerMpix: 1356 }
+    expect(isClearlyCleaner({ sigma: 1, negativePerMpix: 657, positivePerMpix: 78 }, correlated)).toBe(true)
+    expect(isClearlyCleaner({ sigma: 1, negativePerMpix: 900, positivePerMpix: 78 }, correlated)).toBe(false)
   })
 })

@@ -54,9 +54,9 @@ const trustedSigma = [0.9, 1.15] as const
 const loudSigma = 5
 /** Ratio of the two frames' widths. */
 const nearlyAlike = 1.5
-/** A result is taken when it has at most this share of the other's negative pixels, and not so many times its positive ones. */
-const clearlyFewer = 0.8
-const clearlyMore = 1.1
+/** A result is taken when it has less than such a share of the other's pixels of one sign, and not so many times those of the other. */
+const clearlyFewer = { negative: 0.8, positive: 0.5 } as const
+const clearlyMore = { negative: 1.25, positive: 1.1 } as const
 /** Negative pixels that two or three stars may leave in a good subtraction. */
 const noticeablePerMpix = 100
 
@@ -113,13 +113,16 @@ function isTrusted(sigma: number): boolean {
 }
 
 /**
- * Whether a matching kernel is to be preferred: the other result has more negative pixels than a few stars make, this one has
- * clearly fewer, and no more positive ones. Else proper subtraction stays, being deeper.
+ * Whether a matching kernel is to be preferred: the other result has more negative pixels than a few stars make, and this one
+ * has clearly fewer of one sign and no more of the other. Half of the positive pixels is no lack of depth, which would cost new
+ * sources their rims only. Else proper subtraction stays, being deeper.
  */
 export function isClearlyCleaner(one: NoiseStatistics, other: NoiseStatistics): boolean {
-  const { negativePerMpix, positivePerMpix } = other
-  if (negativePerMpix < noticeablePerMpix) return false
-  return one.negativePerMpix < clearlyFewer * negativePerMpix && one.positivePerMpix <= clearlyMore * positivePerMpix
+  if (other.negativePerMpix < noticeablePerMpix) return false
+  const negative = one.negativePerMpix / other.negativePerMpix
+  const positive = one.positivePerMpix / Math.max(1, other.positivePerMpix)
+  const fewerNegative = negative < clearlyFewer.negative && positive <= clearlyMore.positive
+  return fewerNegative || (positive < clearlyFewer.positive && negative <= clearlyMore.negative)
 }
 
 /** Measured conditions under which proper subtraction is not to be trusted unseen. */

@@ -39,6 +39,8 @@ const snrRange = [10, 500] as const
 const starsFor = [12, 30] as const
 /** More is a bad subtraction (LSST's limit). */
 const mostResidualShare = 0.2
+/** Of the kernel's sum against the flux ratio of the stars, logarithmic: noise that neighbours share passes for light. */
+const mostRatioError = 0.1
 /** Multiplications for the stamps' normal equations; fewer stars are used with a larger kernel. */
 const mostWork = 6e8
 /** Of the prior, as a share of what the stars say about a pixel of the kernel. */
@@ -67,18 +69,22 @@ export function matchKernel(input: KernelInput): MatchingKernel | Failure {
     if (!solution) return failure('the stars do not determine a matching kernel: the system has no unique solution')
     const kept = round < rounds ? clipped(stamps, system.chiSquares(solution)) : stamps
     if (kept.length < leastStars) return failure(`only ${kept.length} stars agree about a matching kernel`)
-    if (kept.length === stamps.length) return judged(system, solution)
+    if (kept.length === stamps.length) return judged(system, solution, input.ratio)
     stamps = kept
   }
 }
 
-function judged(system: System, solution: Float64Array): MatchingKernel | Failure {
+function judged(system: System, solution: Float64Array, ratio: number): MatchingKernel | Failure {
   const kernel = system.kernel(solution)
   const { residualShare, sum } = kernel
-  if (!(sum > 0) || !Number.isFinite(sum)) return failure(`the matching kernel has a sum of ${sum}`)
   if (!(residualShare < mostResidualShare)) {
     const percent = (100 * residualShare).toFixed(0)
     return failure(`the matching kernel leaves ${percent} % of the stars' light: a bad subtraction`)
+  }
+  if (!(Math.abs(Math.log(sum / ratio)) < mostRatioError)) {
+    return failure(
+      `the matching kernel has a sum of ${sum.toFixed(3)} where the stars' flux ratio is ${ratio.toFixed(3)}`,
+    )
   }
   return kernel
 }
