@@ -34,11 +34,14 @@ import { clearMissing, loudPixels, planeFacts, uniteMasks } from '../../src/fram
 import { stretchPreview } from '../../src/frames/preview.ts'
 import { compressedCorpus, denseCorpus } from '../../src/frames/reference.ts'
 import { medianAndMad, moments, quantiles, sigmaClipped } from '../../src/frames/statistics.ts'
+import { measureApertures } from '../../src/preprocessing/aperture.ts'
 import { measureBackground, measureWhiteNoise } from '../../src/preprocessing/background.ts'
 import { calibrate } from '../../src/preprocessing/calibrate.ts'
 import { cosmicRays } from '../../src/preprocessing/cosmicRays.ts'
 import { masterBias, masterDark, masterFlat } from '../../src/preprocessing/masters.ts'
+import { superPixels } from '../../src/preprocessing/mosaic.ts'
 import { stackClipped } from '../../src/preprocessing/stack.ts'
+import { measureMoments } from '../../src/preprocessing/starMoments.ts'
 import { measureStars } from '../../src/preprocessing/stars.ts'
 
 /**
@@ -278,6 +281,27 @@ function starsOf(compute: Compute): unknown {
   )
 }
 
+/** Light inside circles and above isophotes, of stars that the frame's edge and bad pixels cut too. */
+function shapesOf(compute: Compute): unknown {
+  const { science, mask } = frame(compute, 'shapes')
+  const background = measureBackground(compute, science, mask)
+  const stars = measureStars(compute, science, mask, background, { thresholdSigma: 5 })
+  const rules = { radiiPixels: [3, 1.7, 6.25], innerPixels: 8, outerPixels: 13 }
+  return [undefined, mask].map((bits) => [
+    measureApertures(compute, science, bits, stars, rules),
+    measureMoments(compute, science, bits, background, stars),
+  ])
+}
+
+/** Of an odd number of pixels, with a variance and without. */
+function mosaics(compute: Compute): unknown {
+  const raw = frame(compute, 'mosaic')
+  return [raw, { ...raw, variance: sky(compute, 'variance', 700) }].map((given) => {
+    const { science, mask, variance } = superPixels(compute, given)
+    return [science.data, mask.data, variance?.data]
+  })
+}
+
 function backgrounds(compute: Compute): unknown {
   const { science, mask } = frame(compute, 'background')
   const background = measureBackground(compute, science, mask, { meshPixels: 32 })
@@ -411,6 +435,8 @@ const operations: Readonly<Record<string, (compute: Compute) => unknown>> = {
     }),
   background: backgrounds,
   stars: starsOf,
+  'circles and isophotes': shapesOf,
+  'super-pixels': mosaics,
   'warp, affine': (compute) => warped(compute, affine([3.3, 0.998, -0.02, -2.4, 0.02, 0.998])),
   'warp, cubic': (compute) => warped(compute, bent),
   'warp, thin-plate spline': (compute) => warped(compute, splined),
