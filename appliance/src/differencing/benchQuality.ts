@@ -7,6 +7,7 @@ import { type Compute, createCompute } from '../frames/compute.ts'
 import { readFrame } from '../frames/fits/read.ts'
 import { realDataFolder } from '../frames/reference.ts'
 import { differenceFrames } from './difference.ts'
+import { type Flux, fluxBias, measureFluxes, pullWidth } from './quality/fluxes.ts'
 import { measureHatSeries } from './quality/hatSeries.ts'
 import { openPeaks, peerDifference } from './quality/peer.ts'
 import { gainsOf, measureRealPairs, type RealPairResult, type Score } from './quality/realPairs.ts'
@@ -19,8 +20,7 @@ import {
   scoreFrame,
   thresholdFor,
 } from './quality/score.ts'
-import { median, robustSigma } from './robust.ts'
-import { makeScene, type TrueTransient } from './testScene.ts'
+import { makeScene } from './testScene.ts'
 
 /**
  * How good differences are: false positives, completeness and the noise of S_corr over the skies of quality/scenes.ts (2048²
@@ -72,29 +72,15 @@ interface Measured {
   readonly peerScored: ScoredFrame | undefined
 }
 
-/** Of a new source on empty sky of S/N 20 and more. */
-interface Flux {
-  readonly measured: number
-  readonly error: number
-  readonly truth: number
-}
-
-const leastFluxSnr = 20
-
-function measureSeed(compute: Compute, { options }: QualityScene, seed: string): Measured {
+function measureSeed(compute: Compute, quality: QualityScene, seed: string): Measured {
   using _scratch = compute.scope()
-  const scene = makeScene(compute, { ...options, width: side, height: side, seed })
+  const scene = makeScene(compute, { ...quality.options, width: side, height: side, seed })
   const other = peerDifference(compute, scene.science, scene.reference)
-  const { scorr, mask, summary, candidates } = differenceFrames(compute, scene.science, scene.reference)
-  const isBright = ({ snr, host }: TrueTransient): boolean => snr >= leastFluxSnr && host === 'sky'
-  const fluxes = scene.transients.filter(isBright).flatMap((truth) => {
-    const found = candidates.find(({ x, y }) => Math.hypot(x - truth.x, y - truth.y) < 2)
-    return found ? [{ measured: found.fluxAdu, error: found.fluxErrorAdu, truth: truth.fluxElectrons }] : []
-  })
+  const { scorr, mask, summary } = differenceFrames(compute, scene.science, scene.reference)
   return {
     scored: scoreFrame(scorr, mask, scene.transients),
     ratioError: summary.fluxRatio / scene.fluxRatio - 1,
-    fluxes,
+    fluxes: measureFluxes(compute, quality, `${seed} fluxes`, side),
     peer: typeof other === 'string' ? other : other.peer,
     peerScored: typeof other === 'string' ? undefined : scoreFrame(other.scorr, mask, scene.transients),
   }
@@ -132,6 +118,7 @@ function sceneRows(compute: Compute, scene: QualityScene): BenchRow[] {
   const { peer } = measured.find(({ peerScored }) => peerScored) ?? measured[0]!
   const facts = { frame: `scene ${scene.name}`, n: frames.length }
   const fluxes = measured.flatMap((one) => one.fluxes)
+  const pulls = pullWidth(fluxes)
   return [
     ...figures.map(([figure, unit, of]) =>
       row(facts, figure, unit, of(frames), {
@@ -140,13 +127,9 @@ function sceneRows(compute: Compute, scene: QualityScene): BenchRow[] {
       }),
     ),
     row(facts, 'flux ratio, largest error', '%', 100 * Math.max(...measured.map((m) => Math.abs(m.ratioError)))),
-    row(facts, 'flux of new sources, bias', '%', 100 * median(fluxes.map((flux) => flux.measured / flux.truth - 1))),
-    row(
-      facts,
-      'width of their pulls',
-      'σ',
-      robustSigma(fluxes.map((flux) => (flux.measured - flux.truth) / flux.error)),
-    ),
+    row(facts, 'flux of new sources, bias', '%', 100 * fluxBias(fluxes)),
+    row(facts, 'width of their pulls', 'σ', pulls.width),
+    row(facts, 'error of that width', 'σ', pulls.error),
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { MaskPlane, Plane } from '../frames/plane.ts'
+import type { FluxModel } from './candidateFlux.ts'
 import { FeatureMeter, type Measured } from './features.ts'
 import { type ChangeKind, kindsOf, type Partner } from './kinds.ts'
 import type { PsfStar } from './psfStars.ts'
@@ -38,6 +39,7 @@ export interface CandidateInput {
   readonly mask: MaskPlane
   readonly referenceMask: MaskPlane
   readonly sciencePsfAt: (x: number, y: number) => StampSpline
+  readonly fluxModel: FluxModel
   readonly fwhmPixels: number
   readonly fluxRatio: number
   readonly scienceRmsAdu: number

@@ -12,6 +12,7 @@ import {
   astrometricNoise,
   centredShift,
   compareStars,
+  psfError,
   relativeError,
   type Side,
   type StarComparison,
@@ -160,7 +161,7 @@ class Work {
     const scale = this.#timed('rescale', () => this.#rescale(zogy, mask))
     if (isUndersampled(sides)) this.#timed('rescale', () => this.#quietenStars(zogy, mask, aligned.stars, sides))
     const list = this.#timed('candidates', () =>
-      this.#candidates(zogy, science, aligned, mask, sides, comparison, threshold),
+      this.#candidates(zogy, science, aligned, mask, sides, comparison, threshold, scale),
     )
     const stars = { science: science.stars.length, reference: reference.stars.length }
     const facts = { registration, comparison, subtraction, ...sides, scale, list, stars, coverage, threshold }
@@ -324,8 +325,9 @@ class Work {
     aligned: Aligned,
     mask: MaskPlane,
     sides: Sides,
-    { ratio }: StarComparison,
+    comparison: StarComparison,
     threshold: number,
+    { mad, divisor }: Scale,
   ): CandidateList {
     const { psf } = sides.science
     const narrow = isUndersampled(sides)
@@ -336,8 +338,14 @@ class Work {
       mask,
       referenceMask: aligned.mask,
       sciencePsfAt: (x, y) => psf.splineAt(x, y),
+      fluxModel: {
+        stampAt: (x, y) => psf.stampAt(x, y),
+        // Around undersampled stars S_corr was divided by its noise already.
+        noiseScale: narrow ? 1 : mad / divisor,
+        psfError: psfError(comparison, Math.min(psf.stars, sides.reference.psf.stars)),
+      },
       fwhmPixels: psf.fwhmPixels,
-      fluxRatio: ratio,
+      fluxRatio: comparison.ratio,
       scienceRmsAdu: science.rmsAdu,
       stars: aligned.stars,
       loud: loudPixels(this.#compute, zogy.scorr, narrow ? pixelShare * threshold : threshold),

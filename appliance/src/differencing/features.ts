@@ -1,4 +1,5 @@
 import { MaskFlag } from '../frames/mask.ts'
+import { placeFactor } from './candidateFlux.ts'
 import type { CandidateInput } from './candidates.ts'
 import { dipoleOf, expectedArea, residualShape, scatterAround } from './featureShapes.ts'
 import type { Change } from './kinds.ts'
@@ -108,15 +109,18 @@ export class FeatureMeter {
   }
 
   measure(region: Region): Measured {
-    const { zogy, fwhmPixels } = this.#input
+    const { zogy, fwhmPixels, fluxModel } = this.#input
     const tile = this.#tileOf(region)
+    const radiusPixels = Math.max(2.5, 1.5 * fwhmPixels)
     const fit = fitStar(zogy.difference, this.#differencePsf(tile), region.x, region.y, {
-      radiusPixels: Math.max(2.5, 1.5 * fwhmPixels),
+      radiusPixels,
       variance: () => tile.sigmaAdu * tile.sigmaAdu,
       maximumMovePixels: Math.max(1.5, 0.7 * fwhmPixels),
     })
-    const fluxErrorAdu = fluxErrorAt(zogy, tile, region.x, region.y)
-    const fluxAdu = fit?.fluxAdu ?? region.peak * fluxErrorAdu
+    const noiseAdu = fluxModel.noiseScale * fluxErrorAt(zogy, tile, region.x, region.y)
+    const factor = placeFactor(fluxModel, tile, region, radiusPixels)
+    const fluxAdu = factor * (fit?.fluxAdu ?? region.peak * noiseAdu)
+    const fluxErrorAdu = Math.hypot(factor * noiseAdu, fluxModel.psfError * fluxAdu)
     const psf = this.#sciencePsf(region)
     const star = this.#nearest(this.#stars, this.#input.stars, region, starReach)
     const referenceFluxAdu = this.#referenceFlux(region, psf) / this.#input.fluxRatio
@@ -125,7 +129,7 @@ export class FeatureMeter {
     const features = {
       scorr: region.peak,
       snr: fluxAdu / fluxErrorAdu,
-      ...fitFeatures(region, fit, fluxAdu, fluxErrorAdu),
+      ...fitFeatures(region, fit, fluxAdu, noiseAdu),
       ...this.#shapeFeatures(region, place),
       ...this.#pixelFeatures(region, psf, fluxAdu),
       ...this.#neighbourFeatures(region, psf, change, star),

@@ -194,8 +194,13 @@ export function astrometricNoise(
   return [along(0), along(1)]
 }
 
-/** Of the flux ratio (at most 0.5 %) and of the PSFs (half a percent from one star, less with more, or as the stars show it; at most 1 %). */
-export function relativeError({ ratio, ratioError, relativeScatter }: StarComparison, psfStars: number): number {
-  const ofPsf = Math.max(Math.min(0.01, relativeScatter), 0.005 / Math.sqrt(Math.max(1, psfStars)))
-  return Math.hypot(Math.min(0.005, ratioError / ratio), ofPsf)
+/** Of the flux ratio (at most 0.5 %) and of the PSFs. */
+export function relativeError(comparison: StarComparison, psfStars: number): number {
+  const { ratio, ratioError } = comparison
+  return Math.hypot(Math.min(0.005, ratioError / ratio), psfError(comparison, psfStars))
+}
+
+/** Of the PSFs, as a share of a flux: half a percent from one star, less with more, or as the stars show it; at most 1 %. */
+export function psfError({ relativeScatter }: StarComparison, psfStars: number): number {
+  return Math.max(Math.min(0.01, relativeScatter), 0.005 / Math.sqrt(Math.max(1, psfStars)))
 }
