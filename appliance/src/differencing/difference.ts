@@ -340,6 +340,7 @@ class Work {
       sciencePsfAt: (x, y) => psf.splineAt(x, y),
       fluxModel: {
         stampAt: (x, y) => psf.stampAt(x, y),
+        coreAt: (x, y, reach) => psf.coreAt(x, y, reach),
         // Around undersampled stars S_corr was divided by its noise already.
         noiseScale: narrow ? 1 : mad / divisor,
         psfError: psfError(comparison, Math.min(psf.stars, sides.reference.psf.stars)),

@@ -88,6 +88,7 @@ export class FeatureMeter {
   readonly #galaxyList: readonly PsfStar[]
   readonly #galaxies: StarGrid
   readonly #splines = new Map<ZogyTile, StampSpline>()
+  readonly #tilePsfs = new Map<ZogyTile, StampSpline>()
   readonly #cores = new Map<StampSpline, DirectPsf>()
   #tile: ZogyTile | undefined
 
@@ -118,13 +119,14 @@ export class FeatureMeter {
       maximumMovePixels: Math.max(1.5, 0.7 * fwhmPixels),
     })
     const noiseAdu = fluxModel.noiseScale * fluxErrorAt(zogy, tile, region.x, region.y)
-    const factor = placeFactor(fluxModel, tile, region, radiusPixels)
+    const place = { x: fit?.x ?? region.x, y: fit?.y ?? region.y }
+    const own = fluxModel.coreAt(place.x, place.y, Math.ceil(radiusPixels))
+    const factor = placeFactor(own, this.#tileSciencePsf(tile), place, radiusPixels)
     const fluxAdu = factor * (fit?.fluxAdu ?? region.peak * noiseAdu)
     const fluxErrorAdu = Math.hypot(factor * noiseAdu, fluxModel.psfError * fluxAdu)
     const psf = this.#sciencePsf(region)
     const star = this.#nearest(this.#stars, this.#input.stars, region, starReach)
     const referenceFluxAdu = this.#referenceFlux(region, psf) / this.#input.fluxRatio
-    const place = { x: fit?.x ?? region.x, y: fit?.y ?? region.y }
     const change = { ...place, scorr: region.peak, fluxAdu, fluxErrorAdu, referenceFluxAdu, star }
     const features = {
       scorr: region.peak,
@@ -150,6 +152,17 @@ export class FeatureMeter {
     if (!spline) {
       spline = new StampSpline(tile.psf, Math.round(Math.sqrt(tile.psf.length)))
       this.#splines.set(tile, spline)
+    }
+    return spline
+  }
+
+  /** The science frame's PSF of which the tile's P_D is made. */
+  #tileSciencePsf(tile: ZogyTile): StampSpline {
+    let spline = this.#tilePsfs.get(tile)
+    if (!spline) {
+      const stamp = this.#input.fluxModel.stampAt(tile.x + tile.width / 2, tile.y + tile.height / 2)
+      spline = new StampSpline(stamp, Math.round(Math.sqrt(stamp.length)))
+      this.#tilePsfs.set(tile, spline)
     }
     return spline
   }
