@@ -76,11 +76,10 @@ const sampled = 200
 /** f64 numbers of one star in the kernels' table, and of the frame's description. */
 const tableColumns = 24
 const frameWords = 16
-const growthCurveBytes = 4096
 /** Of a stamp, from its middle pixel. */
 const mostReach = 60
-/** Two stamps, each with room for a last vector, and the curve of growth. */
-const stampBytes = 2 * ((2 * mostReach + 1) * (2 * mostReach + 4) * 4 + 64) + growthCurveBytes
+/** Two stamps, each with room for a last vector. */
+const stampBytes = 2 * ((2 * mostReach + 1) * (2 * mostReach + 4) * 4 + 64)
 /** Bright and faint stars take turns in this many ranks, so that threads share both. */
 const ranks = 64
 
@@ -106,7 +105,7 @@ export function measureStars(
   const table = openTable(compute, chosen, fwhm, seedVariance)
   const radius = Math.min(40, Math.max(2.5, 1.7 * fwhm))
   const rows = ranks * Math.ceil(chosen.length / ranks)
-  const work = [radius, mostInFull, ranks, chosen.length, stamps, stampBytes, growthCurveBytes]
+  const work = [radius, mostInFull, ranks, chosen.length, stamps, stampBytes]
   compute.rows('measureStarRows', rows, [table.byteOffset, frame, ...work])
   const core = coreRatio(table, chosen)
   const bright = chosen.map((_, row) => row).filter((row) => table[row * tableColumns + apertureColumn.flux]! > 0)

@@ -5,8 +5,19 @@ import type { Plane } from '../frames/plane.ts'
 import { measureBackground } from './background.ts'
 import { measureStars, type Star, StarFlag } from './stars.ts'
 
-/** Made by scripts/reference/stars_simulated.py: sep's windowed positions, flux in 5.5 px, its S/N, half-flux radius within 2.5 FWHM, 1 − b/a. */
-type SepStar = readonly [x: number, y: number, flux: number, snr: number, half: number, ellipticity: number]
+/**
+ * Made by scripts/reference/stars_simulated.py: sep's windowed positions, flux in 5.5 px, its S/N, half-flux radius within
+ * 2.5 FWHM from 25 points across a pixel, 1 − b/a, and that radius from the usual 5 points.
+ */
+type SepStar = readonly [
+  x: number,
+  y: number,
+  flux: number,
+  snr: number,
+  half: number,
+  ellipticity: number,
+  coarse: number,
+]
 const reference = JSON.parse(readFileSync(new URL('./starsSep.reference.json', import.meta.url), 'utf8')) as {
   readonly sum: number
   readonly stars: readonly SepStar[]
@@ -68,7 +79,7 @@ describe('stars beside sep', () => {
   const good = found.filter(({ flags }) => (flags & StarFlag.unsettled) === 0)
   const pairs = reference.stars
     .filter(([, , , snr]) => snr > 20)
-    .map((sep) => ({ ...nearest(good, sep), flux: sep[2], half: sep[4], snr: sep[3] }))
+    .map((sep) => ({ ...nearest(good, sep), flux: sep[2], half: sep[4], coarse: sep[6], snr: sep[3] }))
 
   test('are measured in the same frame', () => {
     const sum = plane.data.reduce((total, value) => total + value, 0)
@@ -90,6 +101,14 @@ describe('stars beside sep', () => {
     expect(Math.abs(quantile(ratios, 0.5))).toBeLessThan(0.001)
     expect(quantile(ratios.map(Math.abs), 0.5)).toBeLessThan(0.002)
     expect(quantile(ratios.map(Math.abs), 0.95)).toBeLessThan(0.005)
+  })
+
+  test('have the half-flux radius of sep with its usual 5 points across a pixel within 0.02 px', () => {
+    const strong = pairs.filter(({ snr }) => snr > 50)
+    const away = strong.map(({ star, coarse }) => Math.abs(star.hfrPixels - coarse))
+    expect(strong.length).toBeGreaterThan(100)
+    expect(quantile(away, 0.99)).toBeLessThan(0.02)
+    expect(quantile(away, 0.5)).toBeLessThan(0.006)
   })
 
   test('are as long as they were drawn, within 0.5 %', () => {

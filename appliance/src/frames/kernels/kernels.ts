@@ -513,7 +513,6 @@ export interface Kernels {
     count: number,
     stamps: number,
     stampBytes: number,
-    curveBytes: number,
   ): void
   // Circles and isophotes of stars: see preprocessing/aperture.ts and starMoments.ts.
   measureApertureRows(
