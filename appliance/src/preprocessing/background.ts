@@ -141,18 +141,23 @@ function filterMesh(mesh: Cells): Cells {
 }
 
 function median3({ columns, rows }: Cells, values: Float64Array): Float64Array {
-  const window: number[] = []
+  const window = new Float64Array(9)
   return values.map((_, i) => {
     const x = i % columns
     const y = Math.floor(i / columns)
-    window.length = 0
+    let count = 0
     // At a border the window shrinks on both sides: a lopsided one would be biased on a slope.
     const reachX = Math.min(1, x, columns - 1 - x)
     const reachY = Math.min(1, y, rows - 1 - y)
     for (let v = y - reachY; v <= y + reachY; v++) {
-      for (let u = x - reachX; u <= x + reachX; u++) window.push(values[v * columns + u]!)
+      for (let u = x - reachX; u <= x + reachX; u++) {
+        const value = values[v * columns + u]!
+        let place = count++
+        for (; place > 0 && window[place - 1]! > value; place--) window[place] = window[place - 1]!
+        window[place] = value
+      }
     }
-    return medianOf(window)
+    return window[count >> 1]!
   })
 }
 

@@ -25,8 +25,8 @@ export function splineRow(
   const row = meshCell(at, rows)
   const t = at - <f64>row
   const u = 1 - t
-  const wt = (t * t * t - t) / 6
-  const wu = (u * u * u - u) / 6
+  const wt = (t * t * t - t) * (1 / 6.0)
+  const wu = (u * u * u - u) * (1 / 6.0)
   const stride = (<usize>columns) << 5
   const p = spline + <usize>row * stride
   const q = rows > 1 ? p + stride : p
@@ -52,9 +52,9 @@ export function splineRow(
 function cubicRun(
   v0: f64, v1: f64, s0: f64, s1: f64, cell: i32, cellPixels: i32, from: i32, to: i32, source: usize, out: usize,
 ): void {
-  const b1 = v1 - v0 - (2 * s0 + s1) / 6
-  const c1 = s0 / 2
-  const d1 = (s1 - s0) / 6
+  const b1 = v1 - v0 - (2 * s0 + s1) * (1 / 6.0)
+  const c1 = s0 * 0.5
+  const d1 = (s1 - s0) * (1 / 6.0)
   const a = f32x4.splat(<f32>v0)
   const b = f32x4.splat(<f32>b1)
   const c = f32x4.splat(<f32>c1)
@@ -100,7 +100,7 @@ export function meshRow(
     let x = from
     for (; x + 4 <= to; x += 4) {
       const at = f32x4.sub(f32x4.mul(f32x4.add(f32x4(0.5, 1.5, 2.5, 3.5), f32x4.splat(<f32>x)), f32x4.splat(step)), f32x4.splat(0.5))
-      const inside = f32x4.min(f32x4.max(at, f32x4.splat(0)), f32x4.splat(last))
+      const inside = f32x4.pmin(f32x4.splat(last), f32x4.pmax(f32x4.splat(0), at))
       const fu = f32x4.sub(inside, f32x4.splat(<f32>cell))
       v128.store(out + ((<usize>(x - x0)) << 2), f32x4.add(f32x4.splat(v0), f32x4.mul(fu, f32x4.splat(v1 - v0))))
     }

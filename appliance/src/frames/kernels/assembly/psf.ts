@@ -317,7 +317,7 @@ function sumUp(
       const gx = v128.load(byX + m)
       const gy = v128.load(byY + m)
       const d = v128.and(v128.load(pixels + (at << 2)), good)
-      const noise = f32x4.add(f32x4.add(floor4, f32x4.max(zero, f32x4.mul(photons, v))), f32x4.mul(profile, f32x4.mul(v, v)))
+      const noise = f32x4.add(f32x4.add(floor4, f32x4.pmax(f32x4.mul(photons, v), zero)), f32x4.mul(profile, f32x4.mul(v, v)))
       const w = v128.and(f32x4.div(f32x4.splat(1), noise), good)
       const wv = f32x4.mul(w, v)
       const wx = f32x4.mul(w, gx)

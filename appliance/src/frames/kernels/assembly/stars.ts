@@ -260,7 +260,7 @@ function windowSums(cx: f64, cy: f64, mxx: f64, myy: f64, a: f64, b: f64, c: f64
         s0 = f32x4.add(s0, wv)
         s1 = f32x4.add(s1, wvy)
         s2 = f32x4.add(s2, f32x4.mul(wvy, dys))
-        const noisy = f32x4.add(one, f32x4.mul(f32x4.max(zero, v), perFlux4))
+        const noisy = f32x4.add(one, f32x4.mul(f32x4.pmax(zero, v), perFlux4))
         sv = f32x4.add(sv, v128.and(f32x4.mul(f32x4.mul(w, w), noisy), known))
         w = f32x4.mul(w, factors)
         factors = f32x4.mul(factors, turnDown)
@@ -554,8 +554,8 @@ function covered(dx: f64, dy: f64, r: f64, radius: f64): f64 {
   const zero = f32x4.splat(0)
   const lines = f32x4.add(f32x4.splat(<f32>dy), f32x4(-0.4375, -0.3125, -0.1875, -0.0625))
   const others = f32x4.add(lines, f32x4.splat(0.5))
-  const chord = f32x4.sqrt(f32x4.max(zero, f32x4.sub(squared, f32x4.mul(lines, lines))))
-  const other = f32x4.sqrt(f32x4.max(zero, f32x4.sub(squared, f32x4.mul(others, others))))
+  const chord = f32x4.sqrt(f32x4.pmax(zero, f32x4.sub(squared, f32x4.mul(lines, lines))))
+  const other = f32x4.sqrt(f32x4.pmax(zero, f32x4.sub(squared, f32x4.mul(others, others))))
   return <f64>shareBetween(<f32>dx, f32x4.neg(chord), chord, f32x4.neg(other), other)
 }
 
@@ -566,21 +566,23 @@ function shareBetween(dx: f32, from: v128, to: v128, otherFrom: v128, otherTo: v
   const zero = f32x4.splat(0)
   const start = f32x4.splat(dx - 0.5)
   const end = f32x4.splat(dx + 0.5)
-  const upper = f32x4.max(zero, f32x4.sub(f32x4.min(end, to), f32x4.max(start, from)))
-  const lower = f32x4.max(zero, f32x4.sub(f32x4.min(end, otherTo), f32x4.max(start, otherFrom)))
+  const upper = f32x4.pmax(zero, f32x4.sub(f32x4.pmin(end, to), f32x4.pmax(start, from)))
+  const lower = f32x4.pmax(zero, f32x4.sub(f32x4.pmin(end, otherTo), f32x4.pmax(start, otherFrom)))
   return lanesOf(f32x4.add(upper, lower)) * <f32>0.125
 }
 
 // @ts-ignore: decorator
 @inline
 function leastLane(v: v128): f32 {
-  return min(min(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)), min(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)))
+  const pairs = f32x4.pmin(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
+  return f32x4.extract_lane(f32x4.pmin(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3)), 0)
 }
 
 // @ts-ignore: decorator
 @inline
 function mostLane(v: v128): f32 {
-  return max(max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)), max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)))
+  const pairs = f32x4.pmax(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
+  return f32x4.extract_lane(f32x4.pmax(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3)), 0)
 }
 
 /** Of what is above 0 within the ellipse, left by `ellipseFlux`. */
@@ -604,8 +606,8 @@ function ellipseFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
   for (let y = max(windowTop, <i32>Math.ceil(cy - height - 0.5)); y <= lastRow; y++) {
     const lines = f32x4.add(f32x4.splat(<f32>(<f64>y - cy)), f32x4(-0.4375, -0.3125, -0.1875, -0.0625))
     const others = f32x4.add(lines, f32x4.splat(0.5))
-    const half = f32x4.sqrt(f32x4.max(zero, f32x4.sub(widest, f32x4.mul(falling, f32x4.mul(lines, lines)))))
-    const otherHalf = f32x4.sqrt(f32x4.max(zero, f32x4.sub(widest, f32x4.mul(falling, f32x4.mul(others, others)))))
+    const half = f32x4.sqrt(f32x4.pmax(zero, f32x4.sub(widest, f32x4.mul(falling, f32x4.mul(lines, lines)))))
+    const otherHalf = f32x4.sqrt(f32x4.pmax(zero, f32x4.sub(widest, f32x4.mul(falling, f32x4.mul(others, others)))))
     const middle = f32x4.mul(slope, lines)
     const otherMiddle = f32x4.mul(slope, others)
     const from = f32x4.sub(middle, half)
@@ -613,10 +615,10 @@ function ellipseFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
     const otherFrom = f32x4.sub(otherMiddle, otherHalf)
     const otherTo = f32x4.add(otherMiddle, otherHalf)
     // Pixels that the ellipse touches, and those that all eight lines cover.
-    const first = max(windowLeft, <i32>Math.floor(cx + <f64>leastLane(f32x4.min(from, otherFrom)) + 0.5))
-    const end = min(right, <i32>Math.ceil(cx + <f64>mostLane(f32x4.max(to, otherTo)) + 0.5))
-    let inFirst = max(first, <i32>Math.ceil(cx + <f64>mostLane(f32x4.max(from, otherFrom)) + 0.5))
-    let inEnd = min(end, <i32>Math.floor(cx + <f64>leastLane(f32x4.min(to, otherTo)) + 0.5))
+    const first = max(windowLeft, <i32>Math.floor(cx + <f64>leastLane(f32x4.pmin(from, otherFrom)) + 0.5))
+    const end = min(right, <i32>Math.ceil(cx + <f64>mostLane(f32x4.pmax(to, otherTo)) + 0.5))
+    let inFirst = max(first, <i32>Math.ceil(cx + <f64>mostLane(f32x4.pmax(from, otherFrom)) + 0.5))
+    let inEnd = min(end, <i32>Math.floor(cx + <f64>leastLane(f32x4.pmin(to, otherTo)) + 0.5))
     if (inEnd <= inFirst) inFirst = inEnd = end
     const row = windowAt + ((<usize>((y - windowTop) * stride)) << 2)
     let rowFlux: f32 = 0
@@ -630,7 +632,7 @@ function ellipseFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
       if (v != v) continue
       const part = v * shareBetween(<f32>(<f64>x - cx), from, to, otherFrom, otherTo)
       rowFlux += part
-      rowPositive += max<f32>(0, part)
+      if (part > 0) rowPositive += part
     }
     let sums = zero
     let positives = zero
@@ -638,7 +640,7 @@ function ellipseFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
       let v = v128.load(row + ((<usize>(x - windowLeft)) << 2))
       v = v128.and(v, v128.and(f32x4.eq(v, v), i32x4.gt_s(i32x4.splat(inEnd - x), i32x4(0, 1, 2, 3))))
       sums = f32x4.add(sums, v)
-      positives = f32x4.add(positives, f32x4.max(zero, v))
+      positives = f32x4.add(positives, f32x4.pmax(zero, v))
     }
     flux += <f64>rowFlux + <f64>lanesOf(sums)
     positive += <f64>rowPositive + <f64>lanesOf(positives)
@@ -681,11 +683,11 @@ function softFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
       const dx = f32x4.add(f32x4.splat(<f32>(<f64>x - cx)), f32x4(0, 1, 2, 3))
       const gx = f32x4.add(f32x4.mul(a4, dx), acrossX)
       const gy = f32x4.add(f32x4.mul(b4, dx), acrossY)
-      const q = f32x4.max(least, f32x4.add(f32x4.mul(dx, gx), f32x4.mul(dy4, gy)))
-      const slopes = f32x4.max(least, f32x4.add(f32x4.mul(gx, gx), f32x4.mul(gy, gy)))
+      const q = f32x4.pmax(least, f32x4.add(f32x4.mul(dx, gx), f32x4.mul(dy4, gy)))
+      const slopes = f32x4.pmax(least, f32x4.add(f32x4.mul(gx, gx), f32x4.mul(gy, gy)))
       // (size − √q) / (√slopes / √q) + 1/2
       const distance = f32x4.div(f32x4.sub(f32x4.mul(size4, f32x4.sqrt(q)), q), f32x4.sqrt(slopes))
-      const share = f32x4.min(one, f32x4.max(zero, f32x4.add(distance, half)))
+      const share = f32x4.pmin(one, f32x4.pmax(zero, f32x4.add(distance, half)))
       const v = v128.load(row + ((<usize>(x - windowLeft)) << 2))
       const known = v128.and(f32x4.eq(v, v), i32x4.gt_s(i32x4.splat(x1 - x), i32x4(0, 1, 2, 3)))
       sums = f32x4.add(sums, f32x4.mul(v128.and(v, known), share))
@@ -713,7 +715,7 @@ function softCircle(cx: f64, cy: f64, radius: f64): f64 {
     for (let x = x0; x < x1; x += 4) {
       const dx = f32x4.add(f32x4.splat(<f32>(<f64>x - cx)), lane)
       const distance = f32x4.sub(edge, f32x4.sqrt(f32x4.add(f32x4.mul(dx, dx), down)))
-      const share = f32x4.min(one, f32x4.max(zero, distance))
+      const share = f32x4.pmin(one, f32x4.pmax(zero, distance))
       const v = v128.load(row + ((<usize>(x - windowLeft)) << 2))
       const known = v128.and(f32x4.eq(v, v), i32x4.gt_s(i32x4.splat(x1 - x), i32x4(0, 1, 2, 3)))
       sums = f32x4.add(sums, f32x4.mul(v128.and(v, known), share))
@@ -899,7 +901,7 @@ function ellipseMoment(cx: f64, cy: f64, a: f64, b: f64, c: f64): void {
     for (let x = x0; x < x1; x += 4) {
       const dx = f32x4.add(f32x4.splat(<f32>(<f64>x - cx)), f32x4(0, 1, 2, 3))
       // Never below 0, which rounding would allow at the centre.
-      const q = f32x4.max(f32x4.splat(0), f32x4.add(f32x4.mul(dx, f32x4.add(f32x4.mul(a4, dx), across)), down))
+      const q = f32x4.pmax(f32x4.splat(0), f32x4.add(f32x4.mul(dx, f32x4.add(f32x4.mul(a4, dx), across)), down))
       let v = v128.load(row + ((<usize>(x - windowLeft)) << 2))
       const counted = v128.and(f32x4.le(q, limit), i32x4.gt_s(i32x4.splat(x1 - x), i32x4(0, 1, 2, 3)))
       v = v128.and(v, v128.and(f32x4.eq(v, v), counted))

@@ -252,7 +252,7 @@ function power(re: v128, im: v128): v128 {
 @inline
 /** 1 / (a + b). Where neither PSF passes anything the filters are to be 0, not 0/0. */
 function inverseOf(a: v128, b: v128): v128 {
-  return f32x4.div(f32x4.splat(1), f32x4.max(f32x4.add(a, b), f32x4.splat(1e-30)))
+  return f32x4.div(f32x4.splat(1), f32x4.pmax(f32x4.add(a, b), f32x4.splat(1e-30)))
 }
 
 // @ts-ignore: decorator

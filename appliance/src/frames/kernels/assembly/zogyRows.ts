@@ -63,7 +63,7 @@ export function smoothedVariance(lines: usize, columns: i32, out: usize, perSign
       const e = v128.load(p + 8)
       const smooth = fiveTaps(v128.load(p - 8), v128.load(p - 4), v128.load(p), v128.load(p + 4), e)
       const alone = f32x4.mul(own, f32x4.sub(v128.load(top + 2 * line + x), least))
-      v128.store(to + x, f32x4.max(zero, f32x4.max(alone, f32x4.mul(smooth, scale))))
+      v128.store(to + x, f32x4.pmax(f32x4.pmax(f32x4.mul(smooth, scale), alone), zero))
     }
   }
 }
@@ -160,11 +160,11 @@ export function scoreRow(
     const noiseN = v128.load(rmsN + at)
     const noiseR = v128.load(rmsR + at)
     const sky = f32x4.add(f32x4.mul(sumN, f32x4.mul(noiseN, noiseN)), f32x4.mul(sumR, f32x4.mul(noiseR, noiseR)))
-    const noise = f32x4.add(f32x4.max(zero, v128.load(variance + at)), sky)
+    const noise = f32x4.add(f32x4.pmax(v128.load(variance + at), zero), sky)
     const shape = f32x4.mul(share, r)
     const astrometric = f32x4.add(f32x4.mul(ax, alongX), f32x4.mul(ay, alongY))
     const total = f32x4.add(f32x4.add(noise, astrometric), f32x4.mul(shape, shape))
-    const value = f32x4.div(f32x4.sub(n, r), f32x4.sqrt(f32x4.max(total, tiny)))
+    const value = f32x4.div(f32x4.sub(n, r), f32x4.sqrt(f32x4.pmax(total, tiny)))
     const inside = i32x4.lt_s(lanes, i32x4.splat(columns - column))
     negative = i32x4.sub(negative, v128.and(inside, f32x4.lt(value, zero)))
     within = i32x4.sub(within, v128.and(inside, f32x4.lt(f32x4.abs(value), quartile)))
