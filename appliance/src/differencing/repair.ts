@@ -7,7 +7,8 @@ import { solveLinear } from './robust.ts'
 /**
  * Saturated stars before the Fourier transform: pixels that are saturated in either frame are replaced in both by the PSF
  * fitted to the unsaturated rings around them, so that no hole rings through the filters. One flux and one place are fitted
- * to both frames together: what was painted in one frame then cancels what was painted in the other.
+ * to both frames together, or to the one in which the star is not saturated: what was painted in one frame then cancels what
+ * was painted in the other.
  */
 export interface Blob {
   readonly x: number
@@ -17,6 +18,8 @@ export interface Blob {
 }
 
 const full = MaskFlag.saturated | MaskFlag.bloom
+/** Below this width a PSF may be wrong between the pixels. */
+const sampledFwhm = 2.3
 /** Runs listed for a row; more are taken as one. */
 const mostRuns = 64
 
@@ -92,6 +95,7 @@ export interface RepairSide {
   readonly mask: MaskPlane
   readonly psf: PsfModel
   readonly rmsAdu: number
+  readonly gainElectronsPerAdu: number
   /** Counts for one count of the first frame. */
   readonly fluxRatio: number
   /** Of its stars from those of the first frame, pixels. */
@@ -102,11 +106,16 @@ export interface RepairSide {
 export function replaceSaturated(sides: readonly RepairSide[], blobs: readonly Blob[]): number {
   let fitted = 0
   for (const blob of blobs) {
-    const fit = fitBlob(sides, blob)
+    const clear = sides.filter((side) => side.psf.fwhmPixels > sampledFwhm && !isSaturated(side, blob))
+    const fit = clear.length > 0 ? fitBlob(clear, blob, new Set()) : fitBlob(sides, blob, new Set(blob.pixels))
     if (fit) fitted++
     for (const side of sides) paint(side, blob, fit)
   }
   return fitted
+}
+
+function isSaturated({ mask }: RepairSide, { pixels }: Blob): boolean {
+  return pixels.some((at) => (mask.data[at]! & full) !== 0)
 }
 
 interface Fit {
@@ -119,15 +128,14 @@ const mostSteps = 30
 /** Until the place is roughly known, every pixel counts in full. */
 const robustAfter = 3
 
-/** Gauss-Newton for one flux and one place, on the pixels around the blob that are good in the frame they are of. */
-function fitBlob(sides: readonly RepairSide[], blob: Blob): Fit | undefined {
-  const own = new Set(blob.pixels)
+/** Gauss-Newton for one flux and one place, on the pixels around `without` that are good in the frame they are of. */
+function fitBlob(sides: readonly RepairSide[], blob: Blob, without: ReadonlySet<number>): Fit | undefined {
   let fit: Fit = { x: blob.x, y: blob.y, flux: 0 }
   for (let step = 0; step < mostSteps; step++) {
     const matrix = new Float64Array(9)
     const right = new Float64Array(3)
     let pixels = 0
-    for (const side of sides) pixels += accumulate(side, blob, own, fit, matrix, right, step > robustAfter)
+    for (const side of sides) pixels += accumulate(side, blob, without, fit, matrix, right, step > robustAfter)
     if (pixels < 12) return undefined
     const first = right[0]! / matrix[0]!
     const change = step === 0 ? undefined : solveLinear(matrix, right)
@@ -148,9 +156,9 @@ function limit(move: number): number {
 
 /** The unknowns are flux, flux · dx and flux · dy; returns how many pixels were used. */
 function accumulate(
-  { plane, mask, psf, rmsAdu, fluxRatio, shift }: RepairSide,
+  { plane, mask, psf, rmsAdu, gainElectronsPerAdu, fluxRatio, shift }: RepairSide,
   blob: Blob,
-  own: ReadonlySet<number>,
+  without: ReadonlySet<number>,
   fit: Fit,
   matrix: Float64Array,
   right: Float64Array,
@@ -167,12 +175,13 @@ function accumulate(
   for (let v = Math.max(0, cy - half); v <= Math.min(height - 1, cy + half); v++) {
     for (let u = Math.max(0, cx - half); u <= Math.min(width - 1, cx + half); u++) {
       const at = v * width + u
-      if ((u - x) ** 2 + (v - y) ** 2 > radius * radius || mask.data[at] !== 0 || own.has(at)) continue
+      if ((u - x) ** 2 + (v - y) ** 2 > radius * radius || mask.data[at] !== 0 || without.has(at)) continue
       const k = (v - cy + half) * psf.size + u - cx + half
       const [p, gx, gy] = [fluxRatio * value[k]!, fluxRatio * byX[k]!, fluxRatio * byY[k]!]
       const signal = Math.max(0, fit.flux * p)
       const data = plane.data[at]!
-      const w = weightOf(data - fit.flux * p, rmsAdu * rmsAdu + signal + (modelError * signal) ** 2, robust)
+      const variance = rmsAdu * rmsAdu + signal / gainElectronsPerAdu + (modelError * signal) ** 2
+      const w = weightOf(data - fit.flux * p, variance, robust)
       matrix[0]! += w * p * p
       matrix[1]! += w * p * gx
       matrix[2]! += w * p * gy
