@@ -71,7 +71,9 @@ export function uncrowded(compute: Compute, source: CellSource, cells: Cells): C
 }
 
 function isSuspicious(cells: Cells, ratio: Float64Array): boolean {
-  return middleOf(ratio) > suspicious[0] || smooth5(cells, ratio).some((value) => value > suspicious[1])
+  const isHigh = (value: number): boolean => value > suspicious[1]
+  // Where no value is high no median is.
+  return middleOf(ratio) > suspicious[0] || (ratio.some(isHigh) && smooth5(cells, ratio).some(isHigh))
 }
 
 function ratios({ rms }: Cells, noise: Float64Array): Float64Array {

@@ -587,6 +587,8 @@ function mostLane(v: v128): f32 {
 
 /** Of what is above 0 within the ellipse, left by `ellipseFlux`. */
 let positiveFlux: f64 = 0
+/** Half-width in pixels above which the border of an ellipse is straight to each of them. */
+const leastSoft: f64 = 2.5
 
 /**
  * Flux of the window within a dx² + 2 b dx dy + c dy² ≤ size²: eight lines of each row of pixels, cut exactly where they cross
@@ -650,8 +652,8 @@ function ellipseFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
 }
 
 /**
- * As `ellipseFlux` for ellipses wider than 3 px: a pixel's share goes by its distance from the ellipse, from none at half a
- * pixel outside to all at half a pixel inside.
+ * As `ellipseFlux` for ellipses nowhere closer to their centre than `leastSoft`: a pixel's share goes by its distance from the
+ * ellipse, from none at half a pixel outside to all at half a pixel inside.
  */
 function softFlux(cx: f64, cy: f64, a: f64, b: f64, c: f64, size: f64): f64 {
   // Such a border adds as much to the area as this takes away.
@@ -866,7 +868,9 @@ function kron(star: usize): void {
   scale = Math.max(scale, 3.5 / axis)
   store<f64>(star, scale, 136)
   openEllipse(cx, cy, mxx, myy, scale)
-  store<f64>(star, softFlux(cx, cy, a, b, c, scale), 128)
+  const half = Math.sqrt(0.25 * (mxx - myy) * (mxx - myy) + mxy * mxy)
+  const narrow = scale * Math.sqrt(Math.max(0, (mxx + myy) / 2 - half)) < leastSoft
+  store<f64>(star, narrow ? ellipseFlux(cx, cy, a, b, c, scale) : softFlux(cx, cy, a, b, c, scale), 128)
 }
 
 /** A window that has room for the ellipse of `size` σ, as far as the stamp has. */
