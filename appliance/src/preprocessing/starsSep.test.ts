@@ -111,6 +111,17 @@ describe('stars beside sep', () => {
     expect(quantile(away, 0.5)).toBeLessThan(0.006)
   })
 
+  test('have in their Kron ellipse what a Gaussian has within 2.5 of its first moments, to 0.5 %', () => {
+    // Kron 1980: the moment of a Gaussian is √(π / 2) σ, and 1 − exp(−r² / 2 σ²) of it lies within r.
+    const share = 1 - Math.exp(-0.5 * 2.5 ** 2 * (Math.PI / 2))
+    const strong = pairs.filter(({ snr }) => snr > 100)
+    // 5.5 px are 4 σ of these stars and hold all of them but 0.1 %.
+    const away = strong.map(({ star, flux }) => star.kronFluxAdu! / flux / share - 1)
+    expect(strong.length).toBeGreaterThan(100)
+    expect(Math.abs(quantile(away, 0.5))).toBeLessThan(0.002)
+    expect(quantile(away.map(Math.abs), 0.9)).toBeLessThan(0.005)
+  })
+
   test('are as long as they were drawn, within 0.5 %', () => {
     // Profiles are drawn at the centres of pixels. sep 1.2.1 has isophotal moments: 0.033 less at this threshold.
     const truth = 1 - 1.25 / 1.5
