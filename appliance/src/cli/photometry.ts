@@ -301,6 +301,7 @@ function print(result: Result): void {
   const limit = telescope.apertureMetres === undefined ? 'photons' : 'photons and scintillation'
   line('scatter', `${mmag(curve.scatterMag)} mmag for stars like the target; ${limit}: ${mmag(curve.expectedMag)}`)
   line('', `scatter ÷ limit of all comparison stars: ${curve.scatterRatio.toFixed(2)} (median)`)
+  if (telescope.apertureMetres === undefined) line('', 'without scintillation: it needs --diameter')
   if (asked.transit && !fit) line('transit', 'none could be fitted')
   if (fit) printTransit(fit, asked.published)
   for (const reason of series.skipped) line('left out', reason)
