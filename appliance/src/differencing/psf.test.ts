@@ -1,3 +1,4 @@
+import { createRandom } from '@nightjar/firmware-bridge/random.ts'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import { moffatStamp } from './moffat.ts'
@@ -47,6 +48,31 @@ describe('the PSF', () => {
     expect(psf.fwhmPixels).toBeGreaterThan(2.5)
     expect(psf.fwhmPixels).toBeLessThan(3.7)
   })
+
+  test.each([1, 2.5])(
+    'of stars that are Gaussians of sigma %s px and not Moffat profiles gives their whole flux',
+    (sigma) => {
+      using _scratch = compute.scope()
+      const [side, flux] = [193, 1e4]
+      const [plane, mask] = [compute.float32(side, side), compute.uint16(side, side)]
+      const random = createRandom('gaussians')
+      const places = [32, 96, 160].flatMap((y) => [32, 96, 160].map((x) => ({ x: x + 0.04, y })))
+      plane.data.forEach((_, k) => {
+        const near = ({ x, y }: { x: number; y: number }): number =>
+          Math.exp(-(((k % side) - x) ** 2 + (Math.floor(k / side) - y) ** 2) / (2 * sigma ** 2))
+        plane.data[k] = 0.01 * random.normal() + (flux / (2 * Math.PI * sigma ** 2)) * Math.max(...places.map(near))
+      })
+      const fwhmPixels = 2.3548 * sigma
+      const stars = places.map((place) => ({ ...place, fluxAdu: flux, fwhmPixels, ellipticity: 0, snr: 1000 }))
+      const psf = measurePsf(compute, { plane, mask, stars, rmsAdu: 0.01, radius: 14 })
+      const options = { radiusPixels: 1.3 * fwhmPixels, variance: () => 1 }
+      for (const { x, y } of places) {
+        expect(sum(psf.splineAt(x, y).window(0, 0, 14).value)).toBeCloseTo(1, 6)
+        const fit = fitStar(plane, psf.coreAt(x, y, options.radiusPixels), x, y, options)
+        expect(Math.abs(fit!.fluxAdu / flux - 1)).toBeLessThan(0.01)
+      }
+    },
+  )
 
   test('moves by sub-pixels without changing its flux', () => {
     const stamp = moffatStamp({ fwhmPixels: 3, e1: 0, e2: 0, beta: 3 }, 31)

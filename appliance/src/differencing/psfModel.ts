@@ -17,13 +17,14 @@ const cells = 16
 export class PolynomialPsf {
   readonly size: number
   readonly oversampling: number
-  readonly #terms: readonly Float64Array[]
   readonly #degree: Degree | 3
   readonly #framing: Framing
   /** Of the spline through each term's nodes. */
   readonly coefficients: readonly Float64Array[]
   readonly #kept = new Map<number, StampSpline>()
-  #pixels: readonly Float64Array[] | undefined
+  /** Each term on the centres of pixels, and its sum there. */
+  readonly #pixels: readonly Float64Array[]
+  readonly #sums: readonly number[]
   #core = 0
   #coreCoefficients: readonly Float64Array[] = []
   readonly #keptCores = new Map<number, StampSpline>()
@@ -35,18 +36,18 @@ export class PolynomialPsf {
     size: number,
     oversampling: number,
   ) {
-    this.#terms = terms
     this.#degree = degree
     this.#framing = framing
     this.size = size
     this.oversampling = oversampling
     const side = gridSide(size, oversampling)
     this.coefficients = terms.map((term) => splineCoefficients(term, side))
+    this.#pixels = terms.map((term) => onPixels(term, size, oversampling))
+    this.#sums = this.#pixels.map((pixels) => pixels.reduce((sum, value) => sum + value, 0))
   }
 
   /** float64, size × size, sums to 1. */
   stampAt(x: number, y: number): Float64Array {
-    this.#pixels ??= this.#terms.map((term) => onPixels(term, this.size, this.oversampling))
     return normalised(combined(this.#pixels, this.basisAt(x, y)))
   }
 
@@ -62,6 +63,7 @@ export class PolynomialPsf {
     return basisOf(this.#degree, ...this.#framing(x, y))
   }
 
+  /** Of the same sum as `stampAt`: fluxes fitted with it are those of the whole PSF. */
   splineAt(x: number, y: number): StampSpline {
     return this.#splineOf(x, y, this.coefficients, this.size, this.#kept)
   }
@@ -94,7 +96,12 @@ export class PolynomialPsf {
     const known = kept.get(key)
     if (known) return known
     const middle = (index: number): number => (2 * (index + 0.5)) / cells - 1
-    const nodes = combined(coefficients, basisOf(this.#degree, middle(cell(u)), middle(cell(v))))
+    const basis = basisOf(this.#degree, middle(cell(u)), middle(cell(v)))
+    const share = 1 / basis.reduce((sum, factor, k) => sum + factor * this.#sums[k]!, 0)
+    const nodes = combined(
+      coefficients,
+      basis.map((factor) => factor * share),
+    )
     const spline = new StampSpline(nodes, size, this.oversampling, true)
     kept.set(key, spline)
     return spline
