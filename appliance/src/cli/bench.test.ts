@@ -45,6 +45,13 @@ describe('the bench table', () => {
     expect(text).toContain('| frames | background | 2048x2048 | 1 | 12.3 | ms | sep 1.2.1 | 24.7 | 0.500 | 5 |\n')
   })
 
+  it('keeps the lines of rooms that were not measured', () => {
+    const before = formatDocument([row, { ...row, room: 'server', value: 7 }], 'any')
+    const text = formatDocument([{ ...row, value: 8 }], 'any', before)
+    const values = text.split('\n').flatMap((line) => (/^\| (frames|server) /.test(line) ? [line.split(' | ')[4]] : []))
+    expect(values).toEqual(['8.00', '7.00'])
+  })
+
   it('refuses a room that is not there by naming those that are', async () => {
     await expect(run(['cellar'])).rejects.toThrow(/"cellar"; there are: indi, frames/)
   })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
@@ -49,7 +49,7 @@ Measures each room, or only those named, and a named peer beside it in the same 
 
   --quality      also measure how good the results are, not only how fast
   --json         print one JSON array of {room, figure, value, unit, threads, frame, peer, peerValue, ratio, n}
-  --write-docs   write docs/benchmarks.md and, with --quality, docs/quality.md
+  --write-docs   write docs/benchmarks.md, where other rooms keep their lines, and, with --quality, docs/quality.md
 
 Rooms: ${rooms.join(', ')}
 Groups: ${Object.entries(groups)
@@ -129,9 +129,15 @@ export function formatTable(rows: readonly BenchRow[]): string {
   return table.map((cells) => `${cells.map(align).join('  ').trimEnd()}\n`).join('')
 }
 
-/** docs/benchmarks.md. */
-export function formatDocument(rows: readonly BenchRow[], machine: string): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`
+
+/** docs/benchmarks.md. Rooms that were not measured keep their lines of the document before. */
+export function formatDocument(rows: readonly BenchRow[], machine: string, before = ''): string {
+  const measured = new Set(rows.map(({ room }) => room))
+  const linesOf = (room: string): string[] => {
+    if (!measured.has(room)) return before.split('\n').filter((old) => old.startsWith(`| ${room} |`))
+    return rows.filter((row) => row.room === room).map((row) => line(cellsOf(row)).trimEnd())
+  }
   const rule = headings.map((heading) => (numeric.has(heading) ? '---:' : '---'))
   return `# Benchmarks
 
@@ -141,7 +147,8 @@ sizes less is better, of rates (1/s, MB/s) more. A peer that was not installed i
 "Whole stage" is what the daemon does, from a stage's job to the commit of its event on the disk, for one frame of the simulated
 sky; its peak RSS is that of a process that does nothing else. How good differences are is in [quality.md](quality.md).
 
-${line(headings)}${line(rule)}${rows.map((row) => line(cellsOf(row))).join('')}`
+${line(headings)}${line(rule)}${rooms.flatMap(linesOf).join('\n')}
+`
 }
 
 async function writeDocument(rows: readonly BenchRow[]): Promise<void> {
@@ -149,7 +156,11 @@ async function writeDocument(rows: readonly BenchRow[]): Promise<void> {
   await mkdir(documents, { recursive: true })
   const quality = rows.filter(isQuality)
   const others = rows.filter((row) => !isQuality(row))
-  if (others.length > 0) await writeFile(`${documents}benchmarks.md`, formatDocument(others, describeMachine()))
+  if (others.length > 0) {
+    const path = `${documents}benchmarks.md`
+    const before = await readFile(path, 'utf8').catch(() => '')
+    await writeFile(path, formatDocument(others, describeMachine(), before))
+  }
   if (quality.length > 0) await writeFile(`${documents}quality.md`, formatQuality(quality))
 }
 
