@@ -104,6 +104,8 @@ function middle(values: readonly number[]): number {
 async function measure(stage: StageBench, folder: string, threads: number): Promise<StageCost> {
   const results: Run[] = []
   const peers: number[] = []
+  // As in the daemon, one memory for all of its frames. Stages without pixels need none of it.
+  await using offload = stage === 'preprocessing' || stage === 'differencing' ? pixels(threads) : noPixels
   // The first warms up.
   for (let run = 0; run <= runs; run++) {
     const copy = join(folder, `run-${stage}`)
@@ -112,7 +114,7 @@ async function measure(stage: StageBench, folder: string, threads: number): Prom
       const { peerMs, ...ours } = await runForwarding(copy)
       results.push(ours)
       if (peerMs !== undefined) peers.push(peerMs)
-    } else results.push(await runStage(stage, copy, threads))
+    } else results.push(await runStage(stage, copy, offload))
     rmSync(copy, { recursive: true })
   }
   const measured = results.slice(1)
@@ -136,10 +138,8 @@ async function timed(work: () => Promise<number>): Promise<Run> {
   return { ms, cpuMs: (used.user + used.system) / 1000, jobs }
 }
 
-async function runStage(name: StageBench, folder: string, threads: number): Promise<Run> {
+async function runStage(name: StageBench, folder: string, offload: Offload): Promise<Run> {
   using store = openStore(folder)
-  // Stages without pixels need none of their memory.
-  await using offload = name === 'preprocessing' || name === 'differencing' ? pixels(threads) : noPixels
   const settings = JSON.parse(readFileSync(join(folder, '..', settingsName), 'utf8')) as Settings
   const stage = stagesOf(store, offload, settings).find((one) => one.name === name)
   if (!stage) throw new NightjarError('bench/stage', `there is no stage ${name}`)

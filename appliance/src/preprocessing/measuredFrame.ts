@@ -121,8 +121,11 @@ function readStars(file: FitsFile): Star[] {
   if (!hdu) return []
   const table = readTable(file, hdu.index).filter(({ name }) => Object.hasOwn(columns, name))
   return Array.from({ length: hdu.shape[1] ?? 0 }, (_, row) => {
-    const star = table.map(({ name, values }) => [name, values[row]] as const)
-    // The Kron flux of fainter stars is not measured.
-    return Object.fromEntries(star.filter(([, value]) => !Number.isNaN(value))) as unknown as Star
+    const star: Record<string, unknown> = {}
+    for (const { name, values } of table) {
+      // The Kron flux of fainter stars is not measured.
+      if (!Number.isNaN(values[row])) star[name] = values[row]
+    }
+    return star as unknown as Star
   })
 }

@@ -136,8 +136,8 @@ function cellAt(file: FitsFile, hdu: FitsHdu, view: DataView, heap: number, row:
   const at = row * (hdu.shape[0] ?? 0) + field.offset
   const { letter, element, repeat } = field
   if (letter !== 'P' && letter !== 'Q') {
-    const cell = valuesAt(view, at, letter, repeat, field)
-    return repeat === 1 && letter !== 'A' && letter !== 'X' ? (cell as readonly Cell[])[0] : cell
+    const scalar = repeat === 1 ? scalars[letter] : undefined
+    return scalar ? physical(scalar(view, at), field) : valuesAt(view, at, letter, repeat, field)
   }
   if (repeat === 0) return []
   const [count, start] =
