@@ -208,6 +208,10 @@ export function tiledImage(file: FitsFile, hdu: FitsHdu, wantedPlane?: number): 
   const tiles = across * Math.ceil(height / tileHeight)
   const columns = readColumns(file, hdu)
   const [rowBytes = 0, rows = 0] = hdu.shape
+  if (rowBytes * rows > hdu.dataBytes) {
+    const has = `has ${hdu.dataBytes} bytes for ${rows} rows of ${rowBytes}: the header is damaged`
+    throw fitsError('lying', file, `HDU ${hdu.index} ${has}`)
+  }
   if (rows < tiles * planes) {
     throw fitsError(
       'lying',
