@@ -5,10 +5,11 @@ import { afterAll, expect, test } from 'vitest'
 import { createCompute } from '../frames/compute.ts'
 import { encodeFrame } from '../frames/fits/write.ts'
 import { replaceDurably } from '../store/frameFiles.ts'
+import { livePaths } from '../store/liveFiles.ts'
 import { addToLiveStack, beginLiveStack, depthGainMag, type LiveStack, showLiveStack } from './liveStack.ts'
 import { liveStackBytes, readLiveStack } from './liveStackFile.ts'
-import { type Prepared, prepare } from './prepare.ts'
-import { growLiveStack } from './runPixels.ts'
+import { type Prepared, prepare, readPrepared } from './prepare.ts'
+import { type FrameToStack, growLiveStack } from './runPixels.ts'
 import { makeScene, type SceneOptions } from './testScene.ts'
 import { affine, applyTransform, type PixelTransform } from './transform.ts'
 
@@ -180,16 +181,16 @@ test('a night grows its stack on the disk, with a picture, and an earlier night 
     return path
   }
   const paths = [file('n0'), file('n1')]
-  const grow = async (nightId: string, n: number) => {
+  const grow = async (nightId: string, ...numbers: number[]) => {
     using _scratch = compute.scope()
-    const frame = { frameId: `${nightId}-${n}`, exposureSeconds: 30, path: paths[n]! }
-    return growLiveStack(compute, { folder, nightId, fieldId: 'M 31/core', filter: 'L', ...frame })
+    const frames = numbers.map((n) => ({ frameId: `${nightId}-${n}`, exposureSeconds: 30, path: paths[n]! }))
+    return growLiveStack(compute, { folder, nightId, fieldId: 'M 31/core', filter: 'L', frames })
   }
   await grow('2026-01-01', 0)
   await grow('2026-01-02', 0)
-  const { state } = await grow('2026-01-02', 1)
+  const state = (await grow('2026-01-02', 0, 1))!
   expect(state).toMatchObject({ frames: 2, exposureSeconds: 60, fieldId: 'M 31/core', lastFrameId: '2026-01-02-1' })
-  expect(await grow('2026-01-02', 1)).toEqual({ state, isNew: false })
+  expect(await grow('2026-01-02', 0, 1)).toBeUndefined()
   expect(readdirSync(join(folder, 'live')).sort()).toEqual(['2026-01-02', 'newest.json'])
   const newest = JSON.parse(readFileSync(join(folder, 'live/newest.json'), 'utf8'))
   expect(newest).toMatchObject(state)
@@ -201,18 +202,42 @@ test('a night grows its stack on the disk, with a picture, and an earlier night 
 
 test('a frame that cannot join is named with its reason beside the stack, until the next one joins', async () => {
   const own = mkdtempSync(join(folder, 'left-'))
+  const frames: FrameToStack[] = []
   const grow = async (frameId: string, scene: Partial<SceneOptions>) => {
     using _scratch = compute.scope()
     const path = join(own, `${frameId}.fits`)
     writeFileSync(path, encodeFrame(makeScene(compute, { ...sky, noiseSeed: frameId, ...scene }).science))
-    const of = { folder: own, nightId: '2026-01-03', fieldId: 'M 31', filter: 'L', exposureSeconds: 30 }
-    return growLiveStack(compute, { ...of, frameId, path })
+    frames.push({ frameId, exposureSeconds: 30, path })
+    return growLiveStack(compute, { folder: own, nightId: '2026-01-03', fieldId: 'M 31', filter: 'L', frames })
   }
   const newest = () => JSON.parse(readFileSync(join(own, 'live/newest.json'), 'utf8'))
   await grow('good', {})
-  const refused = await grow('stranger', { seed: 'elsewhere' }).catch((error: Error) => error.message)
-  expect(newest()).toMatchObject({ frames: 1, lastFrameId: 'good', left: { frameId: 'stranger', reason: refused } })
+  const refused = await grow('stranger', { seed: 'elsewhere' })
+  expect(refused?.left).toEqual({ frameId: 'stranger', reason: expect.stringContaining('match') })
+  expect(newest()).toMatchObject({ frames: 1, lastFrameId: 'good', left: refused?.left })
   await grow('next', {})
   expect(newest()).toMatchObject({ frames: 2, lastFrameId: 'next' })
   expect(newest().left).toBeUndefined()
+})
+
+test('a stack of many frames waits until a tenth more can join, and has what one by one would have made', async () => {
+  const own = mkdtempSync(join(folder, 'tenth-'))
+  const frames: FrameToStack[] = []
+  const of = { folder: own, nightId: '2026-01-04', fieldId: 'M 31', filter: 'L' }
+  const counts: (number | undefined)[] = []
+  const path = join(own, livePaths(of.nightId, of.fieldId, of.filter).stack)
+  for (let n = 0; n < 24; n++) {
+    using _scratch = compute.scope()
+    const file = join(own, `${n % 3}.fits`)
+    if (n < 3) writeFileSync(file, encodeFrame(makeScene(compute, { ...sky, noiseSeed: `tenth-${n}` }).science))
+    frames.push({ frameId: `t-${n}`, exposureSeconds: 30, path: file })
+    counts.push((await growLiveStack(compute, { ...of, frames }))?.frames)
+  }
+  expect(counts.slice(17)).toEqual([18, 19, 20, undefined, 22, undefined, 24])
+  using _scratch = compute.scope()
+  const together = readLiveStack(compute, path)!
+  const prepared = frames.slice(0, 3).map((frame) => readPrepared(compute, frame.path))
+  const single = stackOf(frames.map(({ frameId }, n) => [frameId, prepared[n % 3]!] as const))
+  expect(together.facts.frames.map(({ frameId }) => frameId)).toEqual(frames.map(({ frameId }) => frameId))
+  expect(bytesOf(together).equals(bytesOf(single))).toBe(true)
 })

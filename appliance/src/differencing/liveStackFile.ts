@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Compute } from '../frames/compute.ts'
-import type { LiveStack, LiveStackFacts } from './liveStack.ts'
+import type { LiveStack, LiveStackFacts, StackedFrame } from './liveStack.ts'
 
 /**
  * A live stack on the disk, so that a restart continues it bit for bit: eight bytes that name the layout, the length of the
@@ -22,6 +22,17 @@ export function* liveStackBytes({ facts, mean, total, held, heldWeight }: LiveSt
   for (const { data } of [mean, total, held, heldWeight]) {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.slice(at, at + pieceBytes)
+  }
+}
+
+/** The frames of the stack at `path`, without its planes; undefined as for `readLiveStack`. */
+export function stackedFrames(path: string): readonly StackedFrame[] | undefined {
+  const file = open(path)
+  if (file === undefined) return undefined
+  try {
+    return readFacts(file)?.facts.frames
+  } finally {
+    closeSync(file)
   }
 }
 

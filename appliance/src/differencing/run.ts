@@ -7,6 +7,7 @@ import { type Offload, taskIn } from '../frames/offload.ts'
 import type { Stage } from '../store/stage.ts'
 import type { Job, ReferenceRecord, Store } from '../store/store.ts'
 import { type Choice, chooseFrames, isMaterial, whyReplace } from './referencesChoice.ts'
+import type { FrameToStack } from './runPixels.ts'
 
 /**
  * Differencing: a calibrated frame in; what changed since the field's reference out, as candidates and their stamps. Where
@@ -21,7 +22,7 @@ export interface DifferencingDeps {
   readonly settings: () => Pick<Settings, 'references'>
 }
 
-/** Frames looked through for a reference, and detections of one of them. */
+/** Frames looked through for a reference and a live stack, and detections of one of them. */
 const recentFrames = 500
 const mostDetections = 1000
 
@@ -58,18 +59,38 @@ async function run(deps: DifferencingDeps, job: Job): Promise<void> {
 
 /** The live stack is for the eye: what goes wrong with it is told, and takes nothing from the frame. */
 async function stackLive({ store, clock, offload }: DifferencingDeps, frame: FrameRecord): Promise<void> {
-  const { frameId, nightId, fieldId, filter, exposureSeconds } = frame
-  const path = join(store.folder, frame.calibratedPath!)
-  const input = { folder: store.folder, nightId, fieldId, filter, frameId, exposureSeconds, path }
-  try {
-    const { state, isNew } = await clock.during(offload.run(growLiveStack, input))
-    const { frames, depthGainMag } = state
-    if (isNew)
-      store.commit(clock.now(), (tx) => tx.event('liveStack.grown', { frameId, fieldId, frames, depthGainMag }))
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+  const { frameId, nightId, fieldId, filter } = frame
+  const tell = (reason: string): void => {
     store.commit(clock.now(), (tx) => tx.event('liveStack.failed', { frameId, reason }))
   }
+  const frames = stackable(store, frame)
+  try {
+    const state = await clock.during(
+      offload.run(growLiveStack, { folder: store.folder, nightId, fieldId, filter, frames }),
+    )
+    if (!state) return
+    if (state.left) tell(state.left.reason)
+    else {
+      const { depthGainMag } = state
+      const grown = { frameId: state.lastFrameId, fieldId, frames: state.frames, depthGainMag }
+      store.commit(clock.now(), (tx) => tx.event('liveStack.grown', grown))
+    }
+  } catch (error) {
+    tell(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Good frames of its night, field and filter up to this one, oldest first. */
+function stackable(store: Store, { nightId, fieldId, filter, capturedAtMs }: FrameRecord): FrameToStack[] {
+  return store
+    .frames({ fieldId, type: 'light', limit: recentFrames })
+    .filter((one) => one.nightId === nightId && one.filter === filter && one.capturedAtMs <= capturedAtMs)
+    .flatMap(({ frameId, exposureSeconds, calibratedPath, quality }) =>
+      calibratedPath && quality?.grade === 'good'
+        ? [{ frameId, exposureSeconds, path: join(store.folder, calibratedPath) }]
+        : [],
+    )
+    .reverse()
 }
 
 async function difference(
