@@ -259,7 +259,7 @@ describe.skipIf(noBrowser)('the observatory in Chromium', () => {
       await page.waitForLoadState('networkidle', { timeout: 2_000 }).catch(() => undefined)
       const png = await page.screenshot()
       await sharp(png)
-        .png({ compressionLevel: 9 })
+        .png({ compressionLevel: 9, palette: true })
         .toFile(join(target, `${name}.png`))
     }
     const page = await open({ ...phone, reducedMotion: 'reduce' })

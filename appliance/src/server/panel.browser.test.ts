@@ -240,7 +240,7 @@ describe.skipIf(noBrowser)('the panel in Chromium', () => {
       await page.locator('img').first().waitFor()
       const png = await page.screenshot()
       await sharp(png)
-        .png({ compressionLevel: 9 })
+        .png({ compressionLevel: 9, palette: true })
         .toFile(join(target, `${name}.png`))
     }
     const page = await open({ ...phone, reducedMotion: 'reduce' })
