@@ -100,6 +100,17 @@ describe('the simulated sky', () => {
     expect(crossed).toBeLessThan(100)
   })
 
+  it('has no satellite twice, where fast time lets exposures overlap', () => {
+    const own = sky()
+    const paths = Array.from(
+      { length: 200 },
+      (_, k) => own.sceneAt({ ...view, raDeg: 150, decDeg: 30, atMs: view.atMs + k * 2000 }).streaks,
+    )
+    const seen = paths.flat().map(({ from }) => `${from.raDeg} ${from.decDeg}`)
+    expect(seen.length).toBeGreaterThan(5)
+    expect(new Set(seen).size).toBe(seen.length)
+  })
+
   it('has a seeing that changes slowly about its mean', () => {
     const own = sky()
     const values = Array.from({ length: 300 }, (_, k) => own.seeingArcsec(view.atMs + k * 60_000))

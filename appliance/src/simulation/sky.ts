@@ -59,6 +59,7 @@ const faintStars = { from: 12.3, to: 17.8, at12: 60, slope: 0.34 }
 const galaxyCounts = { from: 11, to: 17, at12: 0.05, slope: 0.6 }
 const fadingMagPerDay = 0.06
 const satelliteEverySeconds = 150
+const satelliteSlotSeconds = 10
 const meanSeeingArcsec = 4.8
 
 export function createSky({ seed, catalogue, transients: schedule }: SkyOptions): Sky {
@@ -210,7 +211,10 @@ function scheduled(
   })
 }
 
-/** Satellites that cross the view during the exposure: each slot of time may bring one, straight through near the centre. */
+/**
+ * Satellites that cross the view during the exposure, straight through near the centre. Each ten seconds of it may bring one
+ * of its own: where the simulation's time runs fast, exposures overlap, and one satellite must not stay in all of them.
+ */
 function satellitesAt(
   seed: number,
   raDeg: number,
@@ -219,11 +223,10 @@ function satellitesAt(
   atMs: number,
   seconds: number,
 ): StreakSource[] {
-  const slotMs = 10_000
   const streaks: StreakSource[] = []
-  for (let slot = Math.floor(atMs / slotMs); slot * slotMs < atMs + seconds * 1000; slot++) {
-    const random = createRandom(`${seed}/satellite/${slot}`)
-    if (random.next() > slotMs / 1000 / satelliteEverySeconds) continue
+  for (let second = 0; second < seconds; second += satelliteSlotSeconds) {
+    const random = createRandom(`${seed}/satellite/${atMs}/${second}`)
+    if (random.next() > Math.min(satelliteSlotSeconds, seconds - second) / satelliteEverySeconds) continue
     const angle = 2 * Math.PI * random.next()
     const aside = (random.next() - 0.5) * radiusDeg
     const cos = Math.cos((decDeg * Math.PI) / 180)
