@@ -11,6 +11,6 @@ it('a simulated frame comes to each stage in turn, and its transients as far as 
     using store = openStore(join(folder.path, name))
     const waiting = stageNames.filter((stage) => store.jobCounts(stage).waiting > 0)
     expect(waiting).toEqual([name])
-    expect(store.nextJob(name, sceneMs)).toBeDefined()
+    expect(store.nextJob(name, sceneMs)).toMatchObject({ stage: name, attempts: 0 })
   }
 })

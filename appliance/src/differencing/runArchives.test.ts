@@ -179,7 +179,8 @@ describe('the reference of a field', () => {
     const header = openFits(join(folder.path, reference.path)).hdus[0]!.header
     expect(header.text('REFURL')).toMatch(/fitscut\.cgi\?red=%2Fa\.fits/)
     expect(header.text('REFSHA')).toBe(reference.archive!.sha256)
-    expect(wcsFromHeader(header)).toBeDefined()
+    const middle = skyToPixel(wcsFromHeader(header)!, 180, 20)!
+    expect(Math.hypot(middle.x - 237, middle.y - 237)).toBeLessThan(1)
     expect(store.references(10)).toEqual([reference])
     expect(store.events(0, 10).map(({ type, body }) => [type, body])).toMatchObject([
       ['reference.built', { service: 'panstarrs', referenceId: reference.referenceId }],

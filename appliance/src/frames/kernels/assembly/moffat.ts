@@ -3,6 +3,7 @@
 import { solveLinear } from './linear'
 import { exp4, log4 } from './power'
 import { ownScratch } from './thread'
+import { setWord, word } from './words'
 
 // ---- points of the Gauss-Legendre rules over a pixel ----
 
@@ -45,18 +46,6 @@ const starCut = 11
 
 const most = 7
 const mostSteps = 8
-
-// @ts-ignore: decorator
-@inline
-function word(star: usize, index: i32): f64 {
-  return load<f64>(star + (<usize>index << 3))
-}
-
-// @ts-ignore: decorator
-@inline
-function setWord(star: usize, index: i32, value: f64): void {
-  store<f64>(star + (<usize>index << 3), value)
-}
 
 /** Offsets in the scratch: sums of four lanes each, the float64 sums, the system that is solved. */
 const sumMatrix: usize = 0

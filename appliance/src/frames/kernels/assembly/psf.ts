@@ -2,6 +2,7 @@
 // A star, then a row of nodes, is one thread's work.
 import { medianInPlace, solveLinear } from './linear'
 import { ownScratch } from './thread'
+import { setWord, word } from './words'
 
 /** Float64 words of a star: its place in its cut, the basis of its place in the frame; then what was found. */
 const starWords = 16
@@ -14,18 +15,6 @@ const starState = 3
 const starBasis = 4
 /** Which of the cuts is the star's. */
 const starCut = 15
-
-// @ts-ignore: decorator
-@inline
-function word(star: usize, index: i32): f64 {
-  return load<f64>(star + (<usize>index << 3))
-}
-
-// @ts-ignore: decorator
-@inline
-function setWord(star: usize, index: i32, value: f64): void {
-  store<f64>(star + (<usize>index << 3), value)
-}
 
 // @ts-ignore: decorator
 @inline
